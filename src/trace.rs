@@ -1,0 +1,112 @@
+//! One GC cycle as the Go runtime reports it, in the runtime's own words.
+//!
+//! The words are those of `src/runtime/extern.go` (GODEBUG `gctrace`), `mgc.go` and package `runtime/metrics`.
+
+use std::time::Duration;
+
+use crate::size::Size;
+
+/// One garbage collection cycle, as the line that ends it reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// `gc #`: counts finished cycles from 1.
+    pub number: u32,
+    /// `@#s`: when the cycle began, since the program started. The line itself comes at the cycle's end.
+    pub at: Duration,
+    /// `#%`: the collector's share of the CPU since the program started. A signed number in the source, bounded on
+    /// neither side.
+    pub gc_cpu_percent: i64,
+    /// ` (checking for goroutine leaks)`: a goroutine-leak profile asked for this cycle (Go 1.26 and later).
+    pub leak_check: bool,
+    /// `#+#+# ms clock`: how long each phase took.
+    pub clock: Clock,
+    /// `#+#/#/#+# ms cpu`: how much CPU each phase took.
+    pub cpu: Cpu,
+    /// `#->#->#  MB`: the heap at the start, at the end, and what of it is live.
+    pub heap: Heap,
+    /// `# MB goal`: the heap goal of this cycle.
+    pub goal: Size,
+    /// `# MB stacks, # MB globals`: Go 1.18 and later.
+    pub scan: Option<Scan>,
+    /// `# P`: GOMAXPROCS at the start of the cycle.
+    pub procs: u32,
+    /// `(forced)`: by `runtime.GC` and its like. Go 1.9 to 1.19 may also print it on a neighbour (golang/go#52515).
+    pub forced: bool,
+}
+
+/// Wall-clock time of the phases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Sweep termination: stops the world.
+    pub sweep_term: Duration,
+    /// The two phases that only Go 1.5 has between sweep termination and mark.
+    pub early: Option<Early>,
+    /// Concurrent mark and scan.
+    pub mark: Duration,
+    /// Mark termination: stops the world.
+    pub mark_term: Duration,
+}
+
+/// CPU time of the phases.
+///
+/// Sweep termination and mark termination are wall-clock time times processors, not measured CPU (`mgc.go`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// Sweep termination.
+    pub sweep_term: Duration,
+    /// The two phases that only Go 1.5 has.
+    pub early: Option<Early>,
+    /// Mark assist: marking that allocating goroutines had to do.
+    pub assist: Duration,
+    /// Background mark workers, dedicated and fractional.
+    pub background: Duration,
+    /// Idle mark workers.
+    pub idle: Duration,
+    /// Mark termination.
+    pub mark_term: Duration,
+}
+
+/// Phases of Go 1.5 that later releases have folded into the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Early {
+    /// Concurrent scan.
+    pub scan: Duration,
+    /// Installing the write barrier.
+    pub install_wb: Duration,
+}
+
+/// Heap sizes of one cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// At the start of the cycle, garbage included.
+    pub start: Size,
+    /// At mark termination, garbage included.
+    pub end: Size,
+    /// What the cycle found live. All that was allocated during the mark phase counts as live.
+    pub live: Size,
+}
+
+/// What the collector scans besides the heap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// Scannable stack bytes.
+    pub stacks: Size,
+    /// Scannable globals.
+    pub globals: Size,
+}
+
+impl Cycle {
+    /// How long the world stood still: sweep termination and mark termination.
+    pub fn pause(&self) -> Duration {
+        self.clock.sweep_term + self.clock.mark_term
+    }
+
+    /// When the cycle ended and its line was printed, since the program started.
+    pub fn ended(&self) -> Duration {
+        let early = self
+            .clock
+            .early
+            .map_or(Duration::ZERO, |early| early.scan + early.install_wb);
+        self.at + self.pause() + self.clock.mark + early
+    }
+}
