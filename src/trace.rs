@@ -2,9 +2,39 @@
 //!
 //! The words are those of `src/runtime/extern.go` (GODEBUG `gctrace`), `mgc.go` and package `runtime/metrics`.
 
+mod grammar;
+mod shapes;
+
 use std::time::Duration;
 
+pub use self::grammar::{Place, Step, parse};
 use crate::size::Size;
+
+/// A line that the runtime writes because of gctrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all lines are cycles, and none is stored"
+)]
+pub enum Trace {
+    /// The line that ends a cycle.
+    Cycle(Cycle),
+    /// A line that comes besides: trace too, though it says nothing of the live heap.
+    Sibling(Sibling),
+}
+
+/// The lines that gctrace brings besides the cycles' own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sibling {
+    /// `GC forced`: two minutes went by without a cycle (`proc.go`, `forcegchelper`).
+    Forced,
+    /// `scvg…`: the scavenger gave memory back, until Go 1.13 (`mheap.go`, `mgcscavenge.go`).
+    Scavenger,
+    /// `scan: total …`: begins the scan statistics of gctrace=2, since Go 1.25.
+    ScanTotal,
+    /// `scan: class …`: one size class of the scan statistics.
+    ScanClass,
+}
 
 /// One garbage collection cycle, as the line that ends it reports.
 #[derive(Clone, Debug, PartialEq, Eq)]

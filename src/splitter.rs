@@ -1,0 +1,212 @@
+//! Bytes in, text and cycles out: takes the trace lines out of a stream, also those that other writers tore apart.
+//!
+//! Since Go 1.5 the runtime writes a trace line while the program runs, in some forty `write(2)` calls, and other threads
+//! log between them. Where the stream keeps the edges of writes (a packet pipe, see pipe(7)), a piece is either exactly
+//! the next token of a line or somebody else's text (`writes`). Where it does not, tears are looked for at token edges
+//! (`bytes`). Both work on the same [`Held`]: bytes in the order in which they came, some of which may be a trace line's.
+//!
+//! A byte is text or trace. What is given up goes out as it came, in order.
+
+mod bytes;
+mod held;
+mod writes;
+
+use self::held::Held;
+use crate::trace::{Cycle, Place, Sibling, Step, Trace};
+
+/// Whether a stream tells where one write ended and the next began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edges {
+    /// Each read is exactly one `write(2)` of at most 4096 bytes.
+    Kept,
+    /// A read is any number of bytes.
+    Lost,
+}
+
+/// What came of the bytes so far. Reused: the caller clears it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// The program's bytes, unchanged and in order.
+    pub text: Vec<u8>,
+    /// The trace lines, whole, as the runtime wrote them.
+    pub trace: Vec<u8>,
+    /// The cycles among the trace lines.
+    pub cycles: Vec<Taken>,
+}
+
+impl Split {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.trace.clear();
+        self.cycles.clear();
+    }
+}
+
+/// A cycle taken out of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// What its line says.
+    pub cycle: Cycle,
+    /// Whether the line was torn and had to be put together.
+    pub reassembled: bool,
+}
+
+/// Takes the trace lines out of one stream.
+#[derive(Debug)]
+pub struct Splitter {
+    edges: Edges,
+    held: Held,
+    /// With lost edges: bytes that cannot be decided before more come.
+    undecided: Vec<u8>,
+    /// Whether the last byte of text was a newline, or none has come yet.
+    at_line_start: bool,
+    /// Whether a cycle has been seen: scan statistics come only behind one.
+    cycle_seen: bool,
+    near_misses: u64,
+}
+
+impl Splitter {
+    /// A splitter for a stream of that kind.
+    pub fn new(edges: Edges) -> Self {
+        Self {
+            edges,
+            held: Held::default(),
+            undecided: Vec::new(),
+            at_line_start: true,
+            cycle_seen: false,
+            near_misses: 0,
+        }
+    }
+
+    /// Takes the bytes of one read.
+    pub fn push(&mut self, read: &[u8], out: &mut Split) {
+        match self.edges {
+            Edges::Kept => self.push_write(read, out),
+            Edges::Lost => self.push_bytes(read, out),
+        }
+    }
+
+    /// Whether bytes are held back that may become a trace line.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty() || !self.undecided.is_empty()
+    }
+
+    /// The stream paused: what is held was text after all.
+    ///
+    /// A line of which the runtime surely wrote the beginning stays, only the text around it goes out: the thread that
+    /// writes it may wait for a processor.
+    pub fn release(&mut self, out: &mut Split) {
+        self.drop_undecided(out);
+        self.near_misses += self.held.release(out, &mut self.at_line_start);
+    }
+
+    /// The stream ended: everything left was text.
+    pub fn finish(&mut self, out: &mut Split) {
+        self.drop_undecided(out);
+        self.held.finish(out);
+    }
+
+    /// How many lines began like a trace line, `gc N @`, and were none: from a Go release that is not known here, maybe.
+    pub fn near_misses(&self) -> u64 {
+        self.near_misses
+    }
+
+    /// Passes text on, behind what is held.
+    fn text(&mut self, text: &[u8], out: &mut Split) {
+        let Some(last) = text.last() else { return };
+        self.at_line_start = *last == b'\n';
+        self.held.text(text, out);
+    }
+
+    fn drop_undecided(&mut self, out: &mut Split) {
+        let undecided = std::mem::take(&mut self.undecided);
+        self.text(&undecided, out);
+    }
+
+    /// Whether a whole line counts here; if so it is taken.
+    fn take_line(&mut self, line: &[u8], reassembled: bool, out: &mut Split) -> bool {
+        let Some(trace) = crate::trace::parse(line) else {
+            return false;
+        };
+        match trace {
+            Trace::Cycle(cycle) => {
+                self.cycle_seen = true;
+                out.cycles.push(Taken { cycle, reassembled });
+            }
+            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if !self.cycle_seen => {
+                return false;
+            }
+            Trace::Sibling(_) => {}
+        }
+        out.trace.extend_from_slice(line);
+        true
+    }
+}
+
+/// How far the bytes at the head of something agree with a trace line.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    /// The last token edge.
+    place: Place,
+    /// How many bytes lie before that edge.
+    len: usize,
+    /// How many tokens these are.
+    tokens: usize,
+    /// Where the last of them begins, and its place.
+    last: Option<(usize, Place)>,
+    /// What comes behind the edge.
+    ahead: Ahead,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// Nothing: the line is whole.
+    End,
+    /// Bytes that may become the next token, or no bytes.
+    More,
+    /// Something else.
+    Dead,
+}
+
+/// Follows a trace line from `place` as far as `bytes` agree with it.
+fn walk(mut place: Place, bytes: &[u8]) -> Walk {
+    let mut len = 0;
+    let mut tokens = 0;
+    let mut last = None;
+    let ahead = loop {
+        if place.is_end() {
+            break Ahead::End;
+        }
+        match place.take(&bytes[len..]) {
+            Step::Took {
+                len: more,
+                place: next,
+            } => {
+                last = Some((len, place));
+                len += more;
+                tokens += 1;
+                place = next;
+            }
+            Step::More => break Ahead::More,
+            Step::Dead => break Ahead::Dead,
+        }
+    };
+    Walk {
+        place,
+        len,
+        tokens,
+        last,
+        ahead,
+    }
+}
+
+/// Whether a line that agreed for so many tokens began `gc N @`.
+fn is_near_miss(tokens: usize) -> bool {
+    tokens >= 3
+}
+
+/// Cuts a first line off, newline included; all where there is no newline.
+fn first_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes.split_at(memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1))
+}

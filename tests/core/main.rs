@@ -1,0 +1,4 @@
+//! The pure half of gcwatch, through its public API.
+
+mod runtime;
+mod splitting;

@@ -1,0 +1,195 @@
+//! What the splitter promises, on streams made by chance.
+
+use gcwatch::splitter::{Edges, Split, Splitter};
+use gcwatch::trace::{Cycle, Trace, parse};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::runtime::{cycle, line, writes};
+
+/// The stream through a splitter, read by read.
+fn split<'a>(edges: Edges, reads: impl IntoIterator<Item = &'a [u8]>) -> Split {
+    let mut splitter = Splitter::new(edges);
+    let mut out = Split::default();
+    for read in reads {
+        splitter.push(read, &mut out);
+    }
+    splitter.finish(&mut out);
+    out
+}
+
+fn cycles(split: &Split) -> Vec<Cycle> {
+    split
+        .cycles
+        .iter()
+        .map(|taken| taken.cycle.clone())
+        .collect()
+}
+
+/// Text that no runtime wrote: log lines, bytes by chance, and what looks like a trace line at first.
+fn foreign() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => "[ -~]{0,80}\n".prop_map(String::into_bytes),
+        2 => "(2026/11/22 13:00:0[0-9] |[0-9]{1,9} |\\{\"n\":[0-9]\\}|\x1b\\[3[0-9]m)[a-z ]{0,20}\r?\n".prop_map(String::into_bytes),
+        2 => vec(any::<u8>(), 0..200),
+        1 => "(gc |gc 12 |gc 12 @0.1s |gc 12 things\n|g|gc|GC force|scvg|scvg1: |scan: |forced |scan: total 3 objs\n)".prop_map(String::into_bytes),
+        1 => "(15%\\.\\.|Password: |\r *[0-9]+%)".prop_map(String::into_bytes),
+    ]
+}
+
+/// Foreign text of whole lines, none of which begins with a digit or like a trace line.
+fn log_line() -> impl Strategy<Value = Vec<u8>> {
+    "[A-Z{<\\[][ -~]{0,60}\n"
+        .prop_map(String::into_bytes)
+        .prop_filter("like a trace line or the rest of a time", |line| {
+            !(line.starts_with(b"GC forced") || (line[0] == b'T' && line[1].is_ascii_digit()))
+        })
+}
+
+/// A stream of foreign pieces and whole trace lines.
+fn stream() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    vec(
+        prop_oneof![3 => foreign(), 2 => cycle().prop_map(|(cycle, go)| line(&cycle, go))],
+        0..30,
+    )
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        cases: 400,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Takes the trace lines out of the stream again: what is left must be the text.
+fn is_interleaved(stream: &[u8], split: &Split) -> bool {
+    if split.text.len() + split.trace.len() != stream.len() {
+        return false;
+    }
+    // All ways to pick the next byte from text or trace, followed at once.
+    let mut ways = std::collections::BTreeSet::from([0_usize]);
+    for (at, byte) in stream.iter().enumerate() {
+        ways = ways
+            .into_iter()
+            .flat_map(|text| {
+                let by_text = (split.text.get(text) == Some(byte)).then_some(text + 1);
+                let by_trace = (split.trace.get(at - text) == Some(byte)).then_some(text);
+                [by_text, by_trace]
+            })
+            .flatten()
+            .collect();
+    }
+    ways.contains(&split.text.len())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_cycle_printed_reads_back((cycle, go) in cycle()) {
+        prop_assert_eq!(parse(&line(&cycle, go)), Some(Trace::Cycle(cycle)));
+    }
+
+    #[test]
+    fn no_line_makes_the_grammar_panic(bytes in vec(any::<u8>(), 0..300)) {
+        let _ = parse(&bytes);
+    }
+
+    #[test]
+    fn a_broken_line_makes_nothing_panic((cycle, go) in cycle(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut line = line(&cycle, go);
+        let at = at.index(line.len());
+        line[at] = byte;
+        let split = split(Edges::Lost, [&line[..]]);
+        prop_assert!(is_interleaved(&line, &split));
+    }
+
+    #[test]
+    fn every_byte_is_text_or_trace_in_order_whole_or_in_writes(pieces in stream()) {
+        let bytes = pieces.concat();
+        for edges in [Edges::Kept, Edges::Lost] {
+            let split = split(edges, pieces.iter().map(Vec::as_slice));
+            prop_assert!(is_interleaved(&bytes, &split), "{:?}: {:?}", edges, split);
+        }
+    }
+
+    #[test]
+    fn how_a_stream_without_edges_is_cut_changes_nothing(pieces in stream(), sizes in vec(1_usize..200, 1..50)) {
+        let bytes = pieces.concat();
+        let mut reads = Vec::new();
+        let mut rest = &bytes[..];
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (read, behind) = rest.split_at(rest.len().min(*size));
+            reads.push(read);
+            rest = behind;
+        }
+        prop_assert_eq!(split(Edges::Lost, reads), split(Edges::Lost, [&bytes[..]]));
+    }
+
+    #[test]
+    fn text_without_a_trace_comes_out_identical(text in vec(foreign(), 0..30)) {
+        for edges in [Edges::Kept, Edges::Lost] {
+            let split = split(edges, text.iter().map(Vec::as_slice));
+            prop_assert_eq!(&split.text, &text.concat());
+            prop_assert!(split.cycles.is_empty());
+        }
+    }
+
+    #[test]
+    fn foreign_writes_between_the_tokens_come_out_whole_and_the_cycle_too(
+        (cycle, go) in cycle(),
+        foreign in vec((any::<prop::sample::Index>(), foreign()), 0..8),
+    ) {
+        // A foreign write that is exactly a token cannot be told from one.
+        let pieces = writes(&cycle, go);
+        prop_assume!(foreign.iter().all(|(_, text)| !pieces.contains(text) && !text.starts_with(b"gc ") && !is_number(text)));
+        let mut reads: Vec<&[u8]> = Vec::new();
+        let mut text = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            for (index, line) in &foreign {
+                if index.index(pieces.len()) == at && !line.is_empty() {
+                    reads.push(line);
+                    text.extend_from_slice(line);
+                }
+            }
+            reads.push(piece);
+        }
+        let split = split(Edges::Kept, reads);
+        prop_assert_eq!(cycles(&split), vec![cycle]);
+        prop_assert_eq!(split.text, text);
+    }
+
+    #[test]
+    fn log_lines_between_the_tokens_come_out_whole_also_without_edges(
+        (cycle, go) in cycle(),
+        tears in vec((2_usize..12, vec(log_line(), 1..4)), 0..6),
+    ) {
+        // Two tokens or more between the tears: a number alone between log lines may as well be a log line's.
+        let pieces = writes(&cycle, go);
+        let mut bytes = Vec::new();
+        let mut text = Vec::new();
+        let mut written = 0;
+        for (tokens, log) in &tears {
+            let next = pieces.len().min(written + tokens);
+            bytes.extend(pieces[written..next].concat());
+            bytes.extend(log.concat());
+            text.extend(log.concat());
+            written = next;
+        }
+        bytes.extend(pieces[written..].concat());
+        let split = split(Edges::Lost, [&bytes[..]]);
+        prop_assert_eq!(cycles(&split), vec![cycle]);
+        prop_assert_eq!(split.text, text);
+    }
+}
+
+/// Whether a write is a number and nothing else.
+fn is_number(write: &[u8]) -> bool {
+    write
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
