@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -22,13 +23,14 @@ import (
 )
 
 const (
-	cartSize = 8 << 10  // what a session keeps
-	pageSize = 16 << 10 // what a request allocates and drops
+	catalogueSize = 16 << 20 // what the service loads at its start and keeps
+	cartSize      = 8 << 10  // what a session keeps
+	pageSize      = 16 << 10 // what a request allocates and drops
 
 	// Requests are answered at this pace, with a login among them whenever the rate asks for one.
 	// It makes about 100 MiB of garbage a second, and so several GC cycles a second.
 	requestsPerSecond = 6400
-	tick              = 5 * time.Millisecond
+	tick              = 10 * time.Millisecond
 
 	sessionTTL   = 2 * time.Second // steady: sessions expire
 	journalEvery = 7 * time.Second // sawtooth: the journal is written out
@@ -107,20 +109,30 @@ func (j *journal) add(entry []byte, now time.Time) {
 
 // A service answers requests; what it does with a login is its mode.
 type service struct {
-	mode     string
-	rate     byteSize
-	sessions *sessions
-	journal  journal
-	cart     []byte
-	served   int
-	logins   int
+	mode      string
+	rate      byteSize
+	catalogue [][]byte
+	sessions  *sessions
+	journal   journal
+	cart      []byte
+	served    int
+	logins    int
 }
 
-// render answers one request and returns the size of the page, which is garbage at once.
-func render(id int) int {
+func loadCatalogue() [][]byte {
+	products := make([][]byte, catalogueSize/cartSize)
+	for i := range products {
+		products[i] = bytes.Repeat([]byte{byte(i)}, cartSize)
+	}
+	return products
+}
+
+// render answers one request; the page is garbage as soon as it is sent.
+func (s *service) render(id int) {
 	page := bytes.NewBuffer(make([]byte, 0, pageSize))
 	fmt.Fprintf(page, "<title>request %d</title>", id)
-	return page.Len()
+	page.Write(s.catalogue[id%len(s.catalogue)])
+	_, _ = page.WriteTo(io.Discard)
 }
 
 func (s *service) login(now time.Time) {
@@ -154,7 +166,7 @@ func (s *service) serve(stop <-chan struct{}) {
 		now := time.Now()
 		elapsed := now.Sub(began).Seconds()
 		for s.served < int(elapsed*requestsPerSecond) {
-			render(s.served)
+			s.render(s.served)
 			s.served++
 			if s.served%requestsPerSecond == 0 {
 				log.Printf("served %d requests, %d logins, %d sessions", s.served, s.logins, s.sessions.len())
@@ -204,8 +216,13 @@ func main() {
 		end = time.After(*length)
 	}
 
-	store := newSessions()
-	web := &service{mode: *mode, rate: rate, sessions: store, cart: make([]byte, cartSize)}
+	web := &service{
+		mode:      *mode,
+		rate:      rate,
+		catalogue: loadCatalogue(),
+		sessions:  newSessions(),
+		cart:      make([]byte, cartSize),
+	}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
