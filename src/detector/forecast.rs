@@ -1,0 +1,75 @@
+//! When a growing live heap reaches a limit.
+
+use super::change::Growth;
+use super::stats::real;
+use crate::size::Size;
+
+/// How long until the live heap reaches a limit, in seconds from now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// At the estimated growth.
+    pub seconds: f64,
+    /// At the high end of the growth's interval.
+    pub soonest: f64,
+    /// At the low end. `None` where that is not above zero: then only "not before [`soonest`](Self::soonest)" is known.
+    pub latest: Option<f64>,
+}
+
+/// When the live heap, now `live`, reaches `limit`. `None` where it does not grow. A limit that is reached already
+/// takes zero seconds.
+pub fn forecast(growth: &Growth, live: Size, limit: Size) -> Option<Forecast> {
+    let room = real(limit.bytes().saturating_sub(live.bytes()));
+    let until = |rate: f64| (rate > 0.0).then(|| room / rate);
+    let seconds = until(growth.bytes_per_second)?;
+    Some(Forecast {
+        seconds,
+        soonest: until(growth.high).unwrap_or(seconds),
+        latest: until(growth.low),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth(low: f64, bytes_per_second: f64, high: f64) -> Growth {
+        Growth {
+            bytes_per_second,
+            low,
+            high,
+            bytes_per_cycle: 1.0,
+        }
+    }
+
+    fn of(growth: &Growth, live: u64, limit: u64) -> Option<Forecast> {
+        forecast(growth, Size::from_bytes(live), Size::from_bytes(limit))
+    }
+
+    #[test]
+    fn the_interval_of_the_growth_is_the_interval_of_the_time() {
+        let expected = Forecast {
+            seconds: 50.0,
+            soonest: 25.0,
+            latest: Some(100.0),
+        };
+        assert_eq!(of(&growth(1.0, 2.0, 4.0), 100, 200), Some(expected));
+    }
+
+    #[test]
+    fn growth_that_may_be_none_has_no_latest_time() {
+        let forecast = of(&growth(-1.0, 2.0, 4.0), 100, 200).expect("it grows");
+        assert_eq!(forecast.latest, None);
+    }
+
+    #[test]
+    fn a_heap_that_does_not_grow_has_no_forecast() {
+        assert_eq!(of(&growth(-1.0, 0.0, 1.0), 100, 200), None);
+        assert_eq!(of(&growth(-3.0, -2.0, -1.0), 100, 200), None);
+    }
+
+    #[test]
+    fn a_limit_already_reached_takes_no_time() {
+        let forecast = of(&growth(1.0, 2.0, 4.0), 300, 200).expect("it grows");
+        assert!(forecast.seconds.abs() < 1e-9);
+    }
+}

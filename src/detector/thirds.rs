@@ -1,0 +1,121 @@
+//! Whether the floor still moved late in the run: the whole run in at most 64 windows.
+
+use super::ladder::Window;
+use crate::size::Size;
+
+/// More windows than this are joined in pairs.
+const MOST: usize = 64;
+
+/// The whole run, coarsely.
+///
+/// The ladder forgets the begin of long runs at its fine levels; this keeps all of it in equal windows, which double
+/// their length when there are too many.
+#[derive(Clone, Debug)]
+pub(super) struct Thirds {
+    windows: Vec<Window>,
+    unfinished: Option<Window>,
+    /// How many cycles make a window now.
+    length: u64,
+}
+
+impl Thirds {
+    /// No cycle seen.
+    pub(super) fn new() -> Self {
+        Self {
+            windows: Vec::with_capacity(MOST + 1),
+            unfinished: None,
+            length: 1,
+        }
+    }
+
+    /// Takes the window of one cycle.
+    pub(super) fn push(&mut self, window: Window) {
+        let window = self
+            .unfinished
+            .take()
+            .map_or(window, |begun| begun.join(&window));
+        if window.cycles < self.length {
+            self.unfinished = Some(window);
+            return;
+        }
+        self.windows.push(window);
+        if self.windows.len() > MOST {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        let joined = self.windows.len().div_ceil(2);
+        for pair in 0..joined {
+            let first = self.windows[2 * pair];
+            self.windows[pair] = self
+                .windows
+                .get(2 * pair + 1)
+                .map_or(first, |second| first.join(second));
+        }
+        self.windows.truncate(joined);
+        self.length = self.length.saturating_mul(2);
+    }
+
+    /// The floors of the middle and of the last third of the time between `first` and `last`, in seconds. `None` where
+    /// a third has no cycle of its own.
+    pub(super) fn late_floors(&self, first: f64, last: f64) -> Option<(Size, Size)> {
+        let third = (last - first) / 3.0;
+        let (middle, end) = (first + third, first + 2.0 * third);
+        let all = || self.windows.iter().chain(&self.unfinished);
+        let of_middle = all().filter(|window| window.end > middle && window.start < end);
+        let of_end = all().filter(|window| window.start >= end);
+        Some((
+            of_middle.map(|window| window.floor).min()?,
+            of_end.map(|window| window.floor).min()?,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thirds(live: impl IntoIterator<Item = u64>) -> (Thirds, f64) {
+        let mut thirds = Thirds::new();
+        let mut at = 0.0;
+        for live in live {
+            thirds.push(Window::of(at, Size::from_mib(live).expect("small")));
+            at += 1.0;
+        }
+        (thirds, at - 1.0)
+    }
+
+    fn late_floors(live: impl IntoIterator<Item = u64>) -> Option<(u64, u64)> {
+        let (thirds, last) = thirds(live);
+        let (middle, end) = thirds.late_floors(0.0, last)?;
+        Some((middle.bytes() >> 20, end.bytes() >> 20))
+    }
+
+    #[test]
+    fn the_floors_are_those_of_the_middle_and_the_last_third() {
+        assert_eq!(late_floors([1, 1, 9, 8, 7, 5, 6]), Some((8, 5)));
+    }
+
+    #[test]
+    fn a_long_run_is_kept_whole_in_few_windows() {
+        let (thirds, _) = thirds(0..100_000);
+        assert!(thirds.windows.len() <= MOST);
+        assert!(thirds.windows[0].start.abs() < 1e-9);
+        let Some((middle, end)) = late_floors(0..100_000) else {
+            panic!("both thirds have cycles");
+        };
+        assert!((30_000..34_000).contains(&middle), "{middle}");
+        assert!((66_000..69_000).contains(&end), "{end}");
+    }
+
+    #[test]
+    fn a_third_without_a_cycle_has_no_floor() {
+        let mut thirds = Thirds::new();
+        assert_eq!(thirds.late_floors(0.0, 0.0), None);
+        for at in [0.0, 1.0, 99.0] {
+            thirds.push(Window::of(at, Size::default()));
+        }
+        assert_eq!(thirds.late_floors(0.0, 99.0), None);
+    }
+}
