@@ -1,6 +1,13 @@
 //! gcwatch runs a Go program, watches its live heap through the GC trace, and says whether it leaks.
 
+pub mod demux;
 pub mod detector;
+pub mod exit;
+pub mod gate;
+pub mod report;
+pub mod series;
+pub mod session;
 pub mod size;
 pub mod splitter;
+pub mod summary;
 pub mod trace;

@@ -41,6 +41,10 @@ impl Split {
         self.trace.clear();
         self.cycles.clear();
     }
+
+    fn len(&self) -> usize {
+        self.text.len() + self.trace.len()
+    }
 }
 
 /// A cycle taken out of a stream.
@@ -64,6 +68,8 @@ pub struct Splitter {
     /// Whether a cycle has been seen: scan statistics come only behind one.
     cycle_seen: bool,
     near_misses: u64,
+    /// How many bytes have come out, as text or trace.
+    taken: u64,
 }
 
 impl Splitter {
@@ -76,20 +82,24 @@ impl Splitter {
             at_line_start: true,
             cycle_seen: false,
             near_misses: 0,
+            taken: 0,
         }
     }
 
     /// Takes the bytes of one read.
     pub fn push(&mut self, read: &[u8], out: &mut Split) {
+        let before = out.len();
         match self.edges {
             Edges::Kept => self.push_write(read, out),
             Edges::Lost => self.push_bytes(read, out),
         }
+        self.taken += (out.len() - before) as u64;
     }
 
-    /// Whether bytes are held back that may become a trace line.
-    pub fn is_holding(&self) -> bool {
-        !self.held.is_empty() || !self.undecided.is_empty()
+    /// Whether bytes are held back that may become a trace line. If so, how many bytes have been decided so far: while that
+    /// stays the same, it is the same bytes that wait.
+    pub fn holding(&self) -> Option<u64> {
+        (!self.held.is_empty() || !self.undecided.is_empty()).then_some(self.taken)
     }
 
     /// The stream paused: what is held was text after all.
@@ -97,8 +107,10 @@ impl Splitter {
     /// A line of which the runtime surely wrote the beginning stays, only the text around it goes out: the thread that
     /// writes it may wait for a processor.
     pub fn release(&mut self, out: &mut Split) {
+        let before = out.len();
         self.drop_undecided(out);
         self.near_misses += self.held.release(out, &mut self.at_line_start);
+        self.taken += (out.len() - before) as u64;
     }
 
     /// The stream ended: everything left was text.

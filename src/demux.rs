@@ -1,0 +1,208 @@
+//! Which Go process a cycle belongs to, where several write to one stream.
+//!
+//! A Go program hands GODEBUG and stderr on to its children, so the cycles of several processes may come mixed: `go build`,
+//! a prefork server, a shell loop that starts a service again. Each has cycle numbers of its own and a start of its own:
+//! when a cycle arrives, less its time since that process's start, less its own length.
+
+use std::time::Duration;
+
+use crate::trace::Cycle;
+
+/// A Go process on the stream, numbered from 1 by first appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u32);
+
+/// How far two estimates of one process's start may lie apart: a line waits in the pipe while its reader is busy, and the
+/// thread that writes it may wait for a processor.
+const SAME_START: Duration = Duration::from_secs(1);
+
+/// So many processes are told apart at once; beyond that the one longest silent is forgotten.
+const MOST_PROCESSES: usize = 64;
+
+/// What is known of one process.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    id: ProcessId,
+    number: u32,
+    at: Duration,
+    /// When it started at the latest, on the clock of arrivals. A late line only makes the estimate later.
+    start: Option<Duration>,
+}
+
+/// Tells the processes of one stream apart.
+#[derive(Debug, Default)]
+pub struct Demux {
+    /// The longest silent first.
+    known: Vec<Known>,
+    last_id: u32,
+}
+
+/// Where a cycle belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// Its process.
+    pub process: ProcessId,
+    /// Whether it is the first cycle of that process here.
+    pub new: bool,
+    /// The process that was forgotten for it: no later cycle will be given to that one.
+    pub forgotten: Option<ProcessId>,
+}
+
+impl Demux {
+    /// Finds the process of a cycle that came at `arrived`, on any clock that does not go back; `None` for a saved log,
+    /// where only numbers and `@` times tell.
+    pub fn assign(&mut self, cycle: &Cycle, arrived: Option<Duration>) -> Assigned {
+        let start = arrived.map(|arrived| arrived.saturating_sub(cycle.ended()));
+        let follows = |known: &Known| cycle.number > known.number && cycle.at >= known.at;
+        // The successor by number first, then the smallest gap, then the nearest start, then who was heard last.
+        let found = (0..self.known.len())
+            .rev()
+            .filter(|index| {
+                follows(&self.known[*index]) && may_share_start(self.known[*index].start, start)
+            })
+            .min_by_key(|index| {
+                let known = &self.known[*index];
+                (
+                    cycle.number - known.number,
+                    known
+                        .start
+                        .unwrap_or_default()
+                        .abs_diff(start.unwrap_or_default()),
+                )
+            });
+        let (id, first) = if let Some(index) = found {
+            let known = self.known.remove(index);
+            (known.id, known.start.into_iter().chain(start).min())
+        } else {
+            self.last_id += 1;
+            (ProcessId(self.last_id), start)
+        };
+        self.known.push(Known {
+            id,
+            number: cycle.number,
+            at: cycle.at,
+            start: first,
+        });
+        let forgotten = (self.known.len() > MOST_PROCESSES).then(|| self.known.remove(0).id);
+        Assigned {
+            process: id,
+            new: found.is_none(),
+            forgotten,
+        }
+    }
+}
+
+fn may_share_start(known: Option<Duration>, start: Option<Duration>) -> bool {
+    match (known, start) {
+        (Some(known), Some(start)) => known.abs_diff(start) <= SAME_START,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Trace, parse};
+
+    fn cycle(number: u32, at_millis: u64) -> Cycle {
+        let line = format!(
+            "gc {number} @{}.{:03}s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, 4->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P\n",
+            at_millis / 1000,
+            at_millis % 1000
+        );
+        match parse(line.as_bytes()) {
+            Some(Trace::Cycle(cycle)) => cycle,
+            other => panic!("{line:?} is {other:?}"),
+        }
+    }
+
+    /// The processes of cycles `(number, at, arrived)`, in milliseconds.
+    fn processes(cycles: &[(u32, u64, Option<u64>)]) -> Vec<u32> {
+        let mut demux = Demux::default();
+        let assign = |(number, at, arrived): &(u32, u64, Option<u64>)| {
+            demux
+                .assign(&cycle(*number, *at), arrived.map(Duration::from_millis))
+                .process
+                .0
+        };
+        cycles.iter().map(assign).collect()
+    }
+
+    #[test]
+    fn one_process_stays_one_also_with_gaps() {
+        assert_eq!(
+            processes(&[(1, 10, None), (2, 20, None), (7, 300, None), (8, 300, None)]),
+            [1, 1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn numbers_that_begin_again_are_another_process() {
+        assert_eq!(
+            processes(&[(1, 10, None), (2, 20, None), (1, 5, None), (2, 9, None)]),
+            [1, 1, 2, 2]
+        );
+    }
+
+    #[test]
+    fn interleaved_processes_are_told_apart_by_number_and_time() {
+        let cycles = [
+            (5, 5000, None),
+            (1, 10, None),
+            (6, 5100, None),
+            (2, 110, None),
+            (7, 5200, None),
+            (3, 210, None),
+        ];
+        assert_eq!(processes(&cycles), [1, 2, 1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn processes_with_the_same_numbers_are_told_apart_by_their_start() {
+        let cycles = [
+            (1, 100, Some(100)),
+            (1, 100, Some(5100)),
+            (2, 5200, Some(5200)),
+            (2, 300, Some(5300)),
+            (3, 5400, Some(5400)),
+            (3, 400, Some(5400)),
+        ];
+        assert_eq!(processes(&cycles), [1, 2, 1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn a_restart_under_the_same_stderr_is_a_new_process() {
+        let cycles = [
+            (1, 100, Some(100)),
+            (2, 200, Some(200)),
+            (1, 100, Some(2200)),
+            (2, 250, Some(2350)),
+        ];
+        assert_eq!(processes(&cycles), [1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_line_that_came_late_stays_with_its_process() {
+        assert_eq!(
+            processes(&[
+                (1, 100, Some(100)),
+                (2, 200, Some(900)),
+                (3, 950, Some(951))
+            ]),
+            [1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn a_stream_of_short_processes_is_followed_in_bounded_memory() {
+        let mut demux = Demux::default();
+        let mut forgotten = 0;
+        for start in 0..1000_u64 {
+            let assigned = demux.assign(&cycle(1, 10), Some(Duration::from_secs(start * 10)));
+            assert!(assigned.new);
+            forgotten += usize::from(assigned.forgotten.is_some());
+        }
+        assert_eq!(demux.known.len(), MOST_PROCESSES);
+        assert_eq!(forgotten, 1000 - MOST_PROCESSES);
+    }
+}

@@ -1,0 +1,318 @@
+//! The summary as one JSON object.
+//!
+//! This is a contract: scripts and CI read it, fields are only added. Units are in the names; sizes are bytes, times are
+//! seconds. The fields are those of [`Run`] and of the types that it holds.
+
+use std::io;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Reporter;
+use crate::detector::{Growth, OverBudget, Rise, Verdict, Withdrawal};
+use crate::exit::{End, Exit};
+use crate::size::Size;
+use crate::summary::{Flag, Limit, ProcessSummary, Summary};
+
+/// The name and version of this format.
+pub const SCHEMA: &str = "gcwatch/1";
+
+/// Writes the summary when the run is over.
+#[derive(Debug)]
+pub struct Json<W>(pub W);
+
+impl<W: io::Write> Reporter for Json<W> {
+    fn finish(&mut self, summary: &Summary, exit: Exit) -> io::Result<()> {
+        let mut json = serde_json::to_vec_pretty(&Run::of(summary, exit))?;
+        json.push(b'\n');
+        self.0.write_all(&json)?;
+        self.0.flush()
+    }
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub struct Run<'a> {
+    schema: &'static str,
+    /// The version of gcwatch.
+    gcwatch: &'static str,
+    /// Empty for a saved log.
+    command: &'a [String],
+    /// `leak`, `clean` or `inconclusive`.
+    verdict: &'static str,
+    reason: String,
+    /// How the command ended; null for a saved log.
+    end: Option<Ending>,
+    /// How gcwatch ends; 128 and the signal's number where it ends by one.
+    exit_status: i32,
+    /// Null for a saved log.
+    wall_seconds: Option<f64>,
+    trace: TraceCounts,
+    processes: Vec<Process>,
+    /// How many processes more there were.
+    dropped_processes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TraceCounts {
+    cycles: u64,
+    reassembled: u64,
+    lost: u64,
+    unrecognised: u64,
+}
+
+/// How a command ended: `{"code": 0}` or `{"signal": 15}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ending {
+    Code(u8),
+    Signal(i32),
+}
+
+impl From<End> for Ending {
+    fn from(end: End) -> Self {
+        match end {
+            End::Code(code) => Self::Code(code),
+            End::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the format is public: it calls the number of a process so"
+)]
+struct Process {
+    process: u32,
+    verdict: &'static str,
+    reason: String,
+    cycles: u64,
+    forced_cycles: u64,
+    first_cycle: u32,
+    last_cycle: u32,
+    span_seconds: f64,
+    longest_strict_run: u64,
+    /// By the program's own clock, as all times of a process; null where nothing was flagged.
+    first_flag_seconds: Option<f64>,
+    live_heap: LiveHeap,
+    gc_cpu_percent: i64,
+    pause: Pause,
+    flags: Vec<FlagLine>,
+    growth: Option<GrowthLine>,
+    forecast: Option<ForecastLine>,
+    /// A number where the verdict is clean.
+    smallest_visible_leak_bytes_per_second: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the format is public: its names carry the units"
+)]
+struct LiveHeap {
+    first_bytes: u64,
+    last_bytes: u64,
+    peak_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Pause {
+    longest_seconds: f64,
+    total_seconds: f64,
+}
+
+/// A moment that mattered.
+#[derive(Debug, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub(super) enum FlagLine {
+    Leak(RiseLine),
+    Withdrawn(WithdrawnLine),
+    OverBudget(OverBudgetLine),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RiseLine {
+    cycle: u32,
+    at_seconds: f64,
+    window_cycles: u64,
+    floors_bytes: Vec<u64>,
+    rise_bytes: u64,
+    span_seconds: f64,
+}
+
+impl From<&Rise> for RiseLine {
+    fn from(rise: &Rise) -> Self {
+        Self {
+            cycle: rise.cycle,
+            at_seconds: seconds(rise.at),
+            window_cycles: rise.window_cycles,
+            floors_bytes: rise.floors.iter().map(|floor| floor.bytes()).collect(),
+            rise_bytes: rise.rise().bytes(),
+            span_seconds: seconds(rise.span),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct WithdrawnLine {
+    cycle: u32,
+    at_seconds: f64,
+    /// `given back` or `levelled off`.
+    why: String,
+    level_bytes: u64,
+}
+
+impl From<&Withdrawal> for WithdrawnLine {
+    fn from(withdrawal: &Withdrawal) -> Self {
+        Self {
+            cycle: withdrawal.cycle,
+            at_seconds: seconds(withdrawal.at),
+            why: withdrawal.why.to_string(),
+            level_bytes: withdrawal.level.bytes(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct OverBudgetLine {
+    cycle: u32,
+    at_seconds: f64,
+    live_heap_bytes: u64,
+    budget_bytes: u64,
+}
+
+impl From<&OverBudget> for OverBudgetLine {
+    fn from(over: &OverBudget) -> Self {
+        Self {
+            cycle: over.cycle,
+            at_seconds: seconds(over.at),
+            live_heap_bytes: over.live.bytes(),
+            budget_bytes: over.budget.bytes(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct GrowthLine {
+    bytes_per_second: f64,
+    low: f64,
+    high: f64,
+    bytes_per_cycle: f64,
+}
+
+impl From<Growth> for GrowthLine {
+    fn from(growth: Growth) -> Self {
+        let Growth {
+            bytes_per_second,
+            low,
+            high,
+            bytes_per_cycle,
+        } = growth;
+        Self {
+            bytes_per_second,
+            low,
+            high,
+            bytes_per_cycle,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ForecastLine {
+    limit_bytes: u64,
+    limit_from: String,
+    seconds: f64,
+    soonest: f64,
+    /// Null where the growth may as well be none.
+    latest: Option<f64>,
+}
+
+impl<'a> Run<'a> {
+    fn of(summary: &'a Summary, exit: Exit) -> Self {
+        Self {
+            schema: SCHEMA,
+            gcwatch: env!("CARGO_PKG_VERSION"),
+            command: &summary.command,
+            verdict: summary.verdict().word(),
+            reason: summary.reason(),
+            end: summary.end.map(Ending::from),
+            exit_status: match exit {
+                Exit::Code(code) => code.into(),
+                Exit::Signal(signal) => 128 + signal,
+            },
+            wall_seconds: summary.wall.map(seconds),
+            trace: TraceCounts {
+                cycles: summary.cycles(),
+                reassembled: summary.reassembled(),
+                lost: summary.lost(),
+                unrecognised: summary.unrecognised,
+            },
+            processes: summary
+                .processes
+                .iter()
+                .filter_map(|process| Process::of(process, summary.limit.as_ref()))
+                .collect(),
+            dropped_processes: summary.dropped_processes,
+        }
+    }
+}
+
+impl Process {
+    /// `None` while the process is not judged, which it is when the run is over.
+    fn of(process: &ProcessSummary, limit: Option<&Limit>) -> Option<Self> {
+        let judgement = process.judgement.as_ref()?;
+        let bytes = |size: Size| size.bytes();
+        Some(Self {
+            process: process.process.0,
+            verdict: judgement.verdict.word(),
+            reason: judgement.verdict.reason(),
+            cycles: process.cycles,
+            forced_cycles: process.forced_cycles,
+            first_cycle: process.first.number,
+            last_cycle: process.last.number,
+            span_seconds: seconds(process.span()),
+            longest_strict_run: judgement.longest_strict_run,
+            first_flag_seconds: process.first_flag.map(seconds),
+            live_heap: LiveHeap {
+                first_bytes: bytes(process.first.heap.live),
+                last_bytes: bytes(process.last.heap.live),
+                peak_bytes: bytes(process.peak),
+            },
+            gc_cpu_percent: process.last.gc_cpu_percent,
+            pause: Pause {
+                longest_seconds: seconds(process.longest_pause),
+                total_seconds: seconds(process.total_pause),
+            },
+            flags: process.flags.iter().map(FlagLine::from).collect(),
+            growth: judgement.growth.map(GrowthLine::from),
+            forecast: limit.and_then(|limit| {
+                process.forecast(limit).map(|forecast| ForecastLine {
+                    limit_bytes: limit.size.bytes(),
+                    limit_from: limit.from.clone(),
+                    seconds: forecast.seconds,
+                    soonest: forecast.soonest,
+                    latest: forecast.latest,
+                })
+            }),
+            smallest_visible_leak_bytes_per_second: match &judgement.verdict {
+                Verdict::Clean(clean) => Some(clean.smallest_visible_leak),
+                Verdict::Leak(_) | Verdict::Inconclusive(_) => None,
+            },
+        })
+    }
+}
+
+impl From<&Flag> for FlagLine {
+    fn from(flag: &Flag) -> Self {
+        match flag {
+            Flag::Leak(rise) => Self::Leak(rise.into()),
+            Flag::Withdrawn(withdrawal) => Self::Withdrawn(withdrawal.into()),
+            Flag::OverBudget(over) => Self::OverBudget(over.into()),
+        }
+    }
+}
+
+pub(super) fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}

@@ -1,0 +1,213 @@
+//! Splitter, demux and detectors behind one door: bytes of one stream in; text, trace lines and events out.
+
+use std::time::Duration;
+
+use crate::demux::{Demux, ProcessId};
+use crate::detector::{Change, Detector, DetectorConfig, Judgement, OverBudget, Rise, Withdrawal};
+use crate::exit::End;
+use crate::splitter::{Edges, Split, Splitter};
+use crate::trace::Cycle;
+
+/// Something that happened in a run. All reports are made of these.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The command runs, or a saved log is opened.
+    Started {
+        /// The command and its arguments, as typed; none for a saved log.
+        command: Vec<String>,
+        /// When, in seconds since 1970; `None` for a saved log.
+        unix_seconds: Option<f64>,
+    },
+    /// A GC cycle ended.
+    Cycle {
+        /// Whose.
+        process: ProcessId,
+        /// When its line came, since the run began; `None` for a saved log.
+        arrived: Option<Duration>,
+        /// What its line says.
+        cycle: Cycle,
+        /// Whether the line was torn and had to be put together.
+        reassembled: bool,
+    },
+    /// The live heap of a process rises: a leak.
+    Flagged {
+        /// Whose.
+        process: ProcessId,
+        /// The rise.
+        rise: Rise,
+    },
+    /// The live heap of a process is above its budget.
+    OverBudget {
+        /// Whose.
+        process: ProcessId,
+        /// By how much, and when.
+        over_budget: OverBudget,
+    },
+    /// The rise that was flagged last was none, or has ended.
+    Withdrawn {
+        /// Whose.
+        process: ProcessId,
+        /// Why.
+        withdrawal: Withdrawal,
+    },
+    /// No more cycles of a process will come: what is known of it in the end.
+    Judged {
+        /// Whose.
+        process: ProcessId,
+        /// The verdict and what goes with it.
+        judgement: Judgement,
+    },
+    /// The stream ended.
+    Drained {
+        /// How many lines began `gc N @` and were no trace: from a Go release that is not known here, maybe.
+        unrecognised: u64,
+    },
+    /// The run ended.
+    Ended {
+        /// How the command ended; `None` for a saved log.
+        end: Option<End>,
+        /// How long the run took; `None` for a saved log.
+        wall: Option<Duration>,
+    },
+}
+
+/// What came of one read. Reused: the caller clears it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The program's bytes, unchanged and in order.
+    pub text: Vec<u8>,
+    /// The trace lines, whole, as the runtime wrote them.
+    pub trace: Vec<u8>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+impl Batch {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.trace.clear();
+        self.events.clear();
+    }
+}
+
+/// Watches one stream, which several Go processes may write to.
+#[derive(Debug)]
+pub struct Session {
+    splitter: Splitter,
+    demux: Demux,
+    config: DetectorConfig,
+    watched: Vec<(ProcessId, Detector)>,
+    split: Split,
+}
+
+impl Session {
+    /// A session on a stream of that kind.
+    pub fn new(edges: Edges, config: DetectorConfig) -> Self {
+        Self {
+            splitter: Splitter::new(edges),
+            demux: Demux::default(),
+            config,
+            watched: Vec::new(),
+            split: Split::default(),
+        }
+    }
+
+    /// Takes the bytes of one read, which came at `arrived` since the run began (`None` for a saved log).
+    pub fn feed(&mut self, read: &[u8], arrived: Option<Duration>, out: &mut Batch) {
+        self.splitter.push(read, &mut self.split);
+        self.collect(arrived, out);
+    }
+
+    /// Whether bytes are held back that may become a trace line: see [`Splitter::holding`].
+    pub fn holding(&self) -> Option<u64> {
+        self.splitter.holding()
+    }
+
+    /// The stream paused: what is held was text after all.
+    pub fn release(&mut self, out: &mut Batch) {
+        self.splitter.release(&mut self.split);
+        self.collect(None, out);
+    }
+
+    /// The stream ended.
+    pub fn finish(mut self, out: &mut Batch) {
+        self.splitter.finish(&mut self.split);
+        self.collect(None, out);
+        for (process, detector) in &self.watched {
+            out.events.push(Event::Judged {
+                process: *process,
+                judgement: detector.judgement(),
+            });
+        }
+        out.events.push(Event::Drained {
+            unrecognised: self.splitter.near_misses(),
+        });
+    }
+
+    fn collect(&mut self, arrived: Option<Duration>, out: &mut Batch) {
+        out.text.extend_from_slice(&self.split.text);
+        out.trace.extend_from_slice(&self.split.trace);
+        for taken in std::mem::take(&mut self.split.cycles) {
+            self.judge(taken.cycle, taken.reassembled, arrived, out);
+        }
+        self.split.clear();
+    }
+
+    fn judge(
+        &mut self,
+        cycle: Cycle,
+        reassembled: bool,
+        arrived: Option<Duration>,
+        out: &mut Batch,
+    ) {
+        let assigned = self.demux.assign(&cycle, arrived);
+        let process = assigned.process;
+        if let Some(forgotten) = assigned.forgotten
+            && let Some(index) = self
+                .watched
+                .iter()
+                .position(|(process, _)| *process == forgotten)
+        {
+            let judgement = self.watched.remove(index).1.judgement();
+            out.events.push(Event::Judged {
+                process: forgotten,
+                judgement,
+            });
+        }
+        if assigned.new {
+            self.watched.push((process, Detector::new(&self.config)));
+        }
+        let (number, at, live) = (cycle.number, cycle.at, cycle.heap.live);
+        out.events.push(Event::Cycle {
+            process,
+            arrived,
+            cycle,
+            reassembled,
+        });
+        let Some((_, detector)) = self
+            .watched
+            .iter_mut()
+            .find(|(watched, _)| *watched == process)
+        else {
+            return;
+        };
+        out.events
+            .extend(
+                detector
+                    .observe(number, at, live)
+                    .into_iter()
+                    .map(|change| match change {
+                        Change::Flagged(rise) => Event::Flagged { process, rise },
+                        Change::Withdrawn(withdrawal) => Event::Withdrawn {
+                            process,
+                            withdrawal,
+                        },
+                        Change::OverBudget(over_budget) => Event::OverBudget {
+                            process,
+                            over_budget,
+                        },
+                    }),
+            );
+    }
+}

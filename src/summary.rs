@@ -1,0 +1,372 @@
+//! Events folded: what is known of a run, at any time. Live, replayed and reported figures all come from here.
+
+use std::time::Duration;
+
+use crate::demux::ProcessId;
+use crate::detector::{
+    Forecast, Growth, Inconclusive, Judgement, OverBudget, Rise, Verdict, Withdrawal, forecast,
+};
+use crate::exit::End;
+use crate::series::Series;
+use crate::session::Event;
+use crate::size::Size;
+use crate::trace::Cycle;
+
+/// So many processes are kept one by one; of more, only the sums and the worst verdict.
+const MOST_PROCESSES: usize = 256;
+
+/// So many flags are kept of one process: the first and the last ones.
+const MOST_FLAGS: usize = 100;
+
+/// The verdict on a run, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunVerdict {
+    /// No process leaks, as far as this run could show.
+    Clean,
+    /// This run cannot tell.
+    Inconclusive,
+    /// A process leaks.
+    Leak,
+}
+
+impl RunVerdict {
+    /// `leak`, `clean` or `inconclusive`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Inconclusive => "inconclusive",
+            Self::Leak => "leak",
+        }
+    }
+
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Leak(_) => Self::Leak,
+            Verdict::Clean(_) => Self::Clean,
+            Verdict::Inconclusive(_) => Self::Inconclusive,
+        }
+    }
+}
+
+/// A size that the heap must not reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How much it is.
+    pub size: Size,
+    /// Who set it: `--limit`, `GOMEMLIMIT`, `memory.max`, …
+    pub from: String,
+}
+
+/// A moment that mattered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Flag {
+    /// A leak was flagged.
+    Leak(Rise),
+    /// It was withdrawn.
+    Withdrawn(Withdrawal),
+    /// The budget was passed.
+    OverBudget(OverBudget),
+}
+
+/// What is known of one process.
+#[derive(Clone, Debug)]
+pub struct ProcessSummary {
+    /// Which.
+    pub process: ProcessId,
+    /// How many cycles were seen.
+    pub cycles: u64,
+    /// How many of them were forced.
+    pub forced_cycles: u64,
+    /// The first cycle that was seen, and the last.
+    pub first: Cycle,
+    /// The last cycle that was seen.
+    pub last: Cycle,
+    /// The highest live heap.
+    pub peak: Size,
+    /// The longest pause of a cycle.
+    pub longest_pause: Duration,
+    /// All pauses together.
+    pub total_pause: Duration,
+    /// The moments that mattered, oldest first.
+    pub flags: Vec<Flag>,
+    /// When a leak was flagged first, since the program's start.
+    pub first_flag: Option<Duration>,
+    /// The live heap over the cycles.
+    pub live: Series,
+    /// Set when no more cycles will come.
+    pub judgement: Option<Judgement>,
+}
+
+impl ProcessSummary {
+    fn new(process: ProcessId, first: &Cycle) -> Self {
+        Self {
+            process,
+            cycles: 0,
+            forced_cycles: 0,
+            first: first.clone(),
+            last: first.clone(),
+            peak: Size::default(),
+            longest_pause: Duration::ZERO,
+            total_pause: Duration::ZERO,
+            flags: Vec::new(),
+            first_flag: None,
+            live: Series::default(),
+            judgement: None,
+        }
+    }
+
+    fn record(&mut self, cycle: &Cycle) {
+        self.cycles += 1;
+        self.forced_cycles += u64::from(cycle.forced);
+        self.peak = self.peak.max(cycle.heap.live);
+        self.longest_pause = self.longest_pause.max(cycle.pause());
+        self.total_pause = self.total_pause.saturating_add(cycle.pause());
+        self.live.push(cycle.heap.live.bytes());
+        self.last = cycle.clone();
+    }
+
+    fn flag(&mut self, flag: Flag) {
+        if self.flags.len() == MOST_FLAGS {
+            self.flags.remove(MOST_FLAGS / 2);
+        }
+        self.flags.push(flag);
+    }
+
+    /// The time from the first cycle to the last.
+    pub fn span(&self) -> Duration {
+        self.last.at.saturating_sub(self.first.at)
+    }
+
+    /// How fast the flagged rise grows.
+    pub fn growth(&self) -> Option<Growth> {
+        self.judgement
+            .as_ref()
+            .and_then(|judgement| judgement.growth)
+    }
+
+    /// When the live heap reaches the limit, at that growth.
+    pub fn forecast(&self, limit: &Limit) -> Option<Forecast> {
+        forecast(&self.growth()?, self.last.heap.live, limit.size)
+    }
+
+    /// Whether so few cycles were seen that nothing can be said.
+    fn has_too_few_cycles(&self) -> bool {
+        let verdict = self.judgement.as_ref().map(|judgement| &judgement.verdict);
+        matches!(
+            verdict,
+            None | Some(Verdict::Inconclusive(
+                Inconclusive::TooFewCycles { .. } | Inconclusive::NoCycle { .. }
+            ))
+        )
+    }
+}
+
+/// What is known of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The command and its arguments, as typed; none for a saved log.
+    pub command: Vec<String>,
+    /// What the forecast counts down to.
+    pub limit: Option<Limit>,
+    /// How the command ended.
+    pub end: Option<End>,
+    /// How long the run took.
+    pub wall: Option<Duration>,
+    /// How many lines began like a cycle's and could not be read.
+    pub unrecognised: u64,
+    /// The processes, in order of appearance.
+    pub processes: Vec<ProcessSummary>,
+    /// How many processes more there were, of which only the sums are kept.
+    pub dropped_processes: u64,
+    cycles: u64,
+    reassembled: u64,
+    lost: u64,
+    worst_dropped: Option<RunVerdict>,
+}
+
+impl Summary {
+    /// Nothing is known yet but the limit.
+    pub fn new(limit: Option<Limit>) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Takes one event.
+    pub fn record(&mut self, event: &Event) {
+        match event {
+            Event::Started { command, .. } => self.command.clone_from(command),
+            Event::Cycle {
+                process,
+                cycle,
+                reassembled,
+                ..
+            } => self.cycle(*process, cycle, *reassembled),
+            Event::Flagged { process, rise } => {
+                if let Some(process) = self.process(*process) {
+                    process.first_flag.get_or_insert(rise.at);
+                    process.flag(Flag::Leak(rise.clone()));
+                }
+            }
+            Event::OverBudget {
+                process,
+                over_budget,
+            } => {
+                if let Some(process) = self.process(*process) {
+                    process.first_flag.get_or_insert(over_budget.at);
+                    process.flag(Flag::OverBudget(over_budget.clone()));
+                }
+            }
+            Event::Withdrawn {
+                process,
+                withdrawal,
+            } => {
+                if let Some(process) = self.process(*process) {
+                    process.flag(Flag::Withdrawn(withdrawal.clone()));
+                }
+            }
+            Event::Judged { process, judgement } => {
+                if let Some(process) = self.process(*process) {
+                    process.judgement = Some(judgement.clone());
+                }
+                self.drop_one();
+            }
+            Event::Drained { unrecognised } => self.unrecognised = *unrecognised,
+            Event::Ended { end, wall } => {
+                self.end = *end;
+                self.wall = *wall;
+            }
+        }
+    }
+
+    fn cycle(&mut self, process: ProcessId, cycle: &Cycle, reassembled: bool) {
+        self.cycles += 1;
+        self.reassembled += u64::from(reassembled);
+        let index = self
+            .processes
+            .iter()
+            .position(|known| known.process == process)
+            .unwrap_or_else(|| {
+                self.processes.push(ProcessSummary::new(process, cycle));
+                self.processes.len() - 1
+            });
+        let known = &mut self.processes[index];
+        if known.cycles > 0 {
+            self.lost += u64::from(
+                cycle
+                    .number
+                    .saturating_sub(known.last.number)
+                    .saturating_sub(1),
+            );
+        }
+        known.record(cycle);
+    }
+
+    fn process(&mut self, process: ProcessId) -> Option<&mut ProcessSummary> {
+        self.processes
+            .iter_mut()
+            .find(|known| known.process == process)
+    }
+
+    /// Keeps the list of processes bounded: the oldest one that is judged goes, a leaking one last.
+    fn drop_one(&mut self) {
+        if self.processes.len() <= MOST_PROCESSES {
+            return;
+        }
+        let verdict = |process: &ProcessSummary| {
+            process
+                .judgement
+                .as_ref()
+                .map(|judged| RunVerdict::of(&judged.verdict))
+        };
+        let oldest = |leaking: bool| {
+            self.processes.iter().position(|process| {
+                verdict(process).is_some_and(|verdict| (verdict == RunVerdict::Leak) == leaking)
+            })
+        };
+        if let Some(index) = oldest(false).or_else(|| oldest(true)) {
+            let dropped = self.processes.remove(index);
+            self.dropped_processes += 1;
+            if !dropped.has_too_few_cycles() {
+                self.worst_dropped = self.worst_dropped.max(verdict(&dropped));
+            }
+        }
+    }
+
+    /// How many cycles were seen in all.
+    pub fn cycles(&self) -> u64 {
+        self.cycles
+    }
+
+    /// How many of them were torn and put together.
+    pub fn reassembled(&self) -> u64 {
+        self.reassembled
+    }
+
+    /// How many cycles are missing between those that were seen, by their numbers.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The process whose verdict is the run's: the worst judged one, of equals the one with the most cycles.
+    pub fn decisive(&self) -> Option<&ProcessSummary> {
+        let judged = |process: &&ProcessSummary| !process.has_too_few_cycles();
+        let verdict = |process: &ProcessSummary| {
+            process
+                .judgement
+                .as_ref()
+                .map(|judged| RunVerdict::of(&judged.verdict))
+        };
+        self.processes
+            .iter()
+            .filter(judged)
+            .max_by_key(|process| (verdict(process), process.cycles))
+            .or_else(|| self.processes.iter().max_by_key(|process| process.cycles))
+    }
+
+    /// The verdict on the run: the worst of its processes, where one with too few cycles counts only if all have too few.
+    pub fn verdict(&self) -> RunVerdict {
+        let of_decisive = self
+            .decisive()
+            .and_then(|process| process.judgement.as_ref());
+        let kept = of_decisive.map(|judgement| RunVerdict::of(&judgement.verdict));
+        match (kept, self.worst_dropped) {
+            (Some(kept), Some(dropped))
+                if self
+                    .decisive()
+                    .is_some_and(|process| !process.has_too_few_cycles()) =>
+            {
+                kept.max(dropped)
+            }
+            (_, Some(dropped)) => dropped,
+            (Some(kept), None) => kept,
+            (None, None) => RunVerdict::Inconclusive,
+        }
+    }
+
+    /// Why, in one sentence.
+    pub fn reason(&self) -> String {
+        let Some((process, judgement)) = self.decisive().and_then(|process| {
+            process
+                .judgement
+                .as_ref()
+                .map(|judgement| (process, judgement))
+        }) else {
+            return "no GC cycle seen: is it a Go program, and did it run long enough?".into();
+        };
+        if self.verdict() != RunVerdict::of(&judgement.verdict) {
+            return format!(
+                "one of {} processes that have ended",
+                self.dropped_processes
+            );
+        }
+        let reason = judgement.verdict.reason();
+        let count = self.dropped_processes + self.processes.len() as u64;
+        if count == 1 {
+            reason
+        } else {
+            format!("process {} of {count}: {reason}", process.process.0)
+        }
+    }
+}
