@@ -213,3 +213,158 @@ pub(super) fn is_doubling(groups: &[Window]) -> bool {
         .windows(2)
         .all(|pair| pair[1].floor.mib() >= DOUBLING * pair[0].floor.mib().max(DOUBLING_FROM))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RISES: usize = 6;
+    const NAMES: [&str; 8] = [
+        "long enough",
+        "rising",
+        "large enough",
+        "new territory",
+        "clear of noise",
+        "steady",
+        "rising at the end",
+        "steady since before",
+    ];
+
+    fn mib(mib: u64) -> Size {
+        Size::from_mib(mib).expect("small")
+    }
+
+    /// The conditions that the last seven groups of so many cycles do not meet, one cycle every `pace` seconds.
+    fn unmet(pace: f64, grouping: usize, live: &[u64]) -> Vec<&'static str> {
+        let mut ladder = Ladder::new(56);
+        let mut at = 0.0;
+        for &live in live {
+            ladder.push(Window::of(at, mib(live)));
+            at += pace;
+        }
+        let mut groups = Vec::new();
+        ladder.groups(0, grouping, RISES + 1, &mut groups);
+        let stretch = Stretch {
+            ladder: &ladder,
+            level: 0,
+            grouping,
+            groups: &groups,
+        };
+        let (first, last) = (stretch.first().floor, stretch.last().floor);
+        let met = [
+            is_long_enough(stretch.span(), needed_span(20.0, 0.0)),
+            is_rising(groups.iter().map(|group| group.floor)),
+            is_large_enough(first, last, 6.0),
+            is_new_territory(&stretch),
+            is_clear_of_noise(&stretch),
+            is_steady(&stretch),
+            is_rising_at_the_end(&stretch),
+            is_steady_since_before(&stretch, 0.0),
+        ];
+        let unmet = NAMES.iter().zip(met).filter(|&(_, met)| !met);
+        unmet.map(|(&name, _)| name).collect()
+    }
+
+    #[test]
+    fn a_plain_rise_meets_every_condition() {
+        assert!(unmet(4.0, 1, &[10, 12, 14, 16, 18, 20, 22]).is_empty());
+    }
+
+    #[test]
+    fn a_short_rise_is_held_back() {
+        assert_eq!(
+            unmet(3.0, 1, &[10, 12, 14, 16, 18, 20, 22]),
+            ["long enough"]
+        );
+    }
+
+    #[test]
+    fn a_rise_must_outlast_what_the_process_gave_back() {
+        assert!(is_long_enough(31.0, needed_span(20.0, 20.0)));
+        assert!(!is_long_enough(29.0, needed_span(20.0, 20.0)));
+        assert!(
+            !is_long_enough(0.0, needed_span(0.0, 0.0)),
+            "no time is no rise"
+        );
+    }
+
+    #[test]
+    fn one_tie_is_rounding_and_two_are_held_back() {
+        assert!(unmet(4.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
+        assert_eq!(unmet(4.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
+    }
+
+    #[test]
+    fn the_first_floor_is_the_lowest_and_the_last_the_highest() {
+        let rising = |floors: &[u64]| is_rising(floors.iter().map(|&floor| mib(floor)));
+        assert!(rising(&[1, 3, 2, 4]));
+        assert!(!rising(&[1, 1, 2, 4]));
+        assert!(!rising(&[1, 2, 4, 4]));
+        assert!(!rising(&[1, 2, 5, 4]));
+        assert!(!rising(&[1]));
+        assert!(!rising(&[]));
+    }
+
+    #[test]
+    fn a_small_rise_is_held_back() {
+        assert_eq!(
+            unmet(4.0, 1, &[10, 11, 12, 12, 13, 14, 15]),
+            ["large enough"]
+        );
+        let large = [200, 202, 205, 208, 212, 215, 219];
+        assert_eq!(
+            unmet(4.0, 1, &large),
+            ["large enough"],
+            "below 10 % of the heap"
+        );
+    }
+
+    #[test]
+    fn a_rise_back_to_an_old_height_is_held_back() {
+        let rise = [30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28];
+        assert_eq!(unmet(4.0, 1, &rise), ["new territory"]);
+    }
+
+    #[test]
+    fn a_floor_that_wanders_under_wide_noise_is_held_back() {
+        let noisy = |ceiling| {
+            [10, 12, 14, 16, 18, 20, 22]
+                .map(|floor| [ceiling, floor])
+                .concat()
+        };
+        assert!(unmet(2.0, 2, &noisy(60)).is_empty());
+        assert_eq!(unmet(2.0, 2, &noisy(200)), ["clear of noise"]);
+    }
+
+    #[test]
+    fn a_rise_that_slows_is_held_back() {
+        assert_eq!(unmet(4.0, 1, &[10, 20, 28, 34, 37, 39, 41]), ["steady"]);
+    }
+
+    #[test]
+    fn a_plateau_at_the_very_end_is_held_back() {
+        let rise = [100, 120, 140, 160, 220, 222, 224];
+        assert_eq!(unmet(4.0, 1, &rise), ["rising at the end"]);
+    }
+
+    #[test]
+    fn the_later_part_of_a_warm_up_is_held_back() {
+        let rise = [10, 25, 40, 50, 52, 54, 56, 58, 60, 62];
+        assert_eq!(unmet(4.0, 1, &rise), ["steady since before"]);
+    }
+
+    #[test]
+    fn only_large_steps_are_doubling() {
+        let doubling = |live: &[u64]| {
+            is_doubling(
+                &live
+                    .iter()
+                    .map(|&live| Window::of(0.0, mib(live)))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert!(doubling(&[3, 7, 14, 29]));
+        assert!(!doubling(&[3, 7, 10, 29]));
+        assert!(!doubling(&[1, 2, 4, 8]), "from 1 to 2 may be rounding");
+    }
+}

@@ -246,3 +246,115 @@ impl FloorRule {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the rule says in the end of live heaps in MiB, one cycle every `pace` milliseconds.
+    fn reason(pace: u64, live: impl IntoIterator<Item = u64>) -> String {
+        watch(pace, live).verdict().reason()
+    }
+
+    fn watch(pace: u64, live: impl IntoIterator<Item = u64>) -> FloorRule {
+        let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
+        for (number, live) in (0..).zip(live) {
+            let at = Duration::from_millis(u64::from(number) * pace);
+            rule.observe(number, at, Size::from_bytes(live * MIB));
+        }
+        rule
+    }
+
+    #[test]
+    fn any_one_condition_holds_a_flag_back() {
+        let noisy = |ceiling| {
+            [10, 12, 14, 16, 18, 20, 22]
+                .map(|floor| [ceiling, floor])
+                .concat()
+        };
+        let plain = [10, 12, 14, 16, 18, 20, 22];
+        assert!(watch(4_000, plain).climb.is_some());
+        assert!(watch(2_000, noisy(60)).climb.is_some());
+        let held_back: [(&str, u64, &[u64]); 9] = [
+            ("too short", 3_000, &plain),
+            (
+                "shorter than a swing",
+                4_000,
+                &[10, 12, 14, 16, 18, 20, 10, 15, 20, 25, 30, 35, 40],
+            ),
+            ("two ties", 4_000, &[10, 12, 12, 14, 14, 16, 18]),
+            ("too small", 4_000, &[10, 11, 12, 12, 13, 14, 15]),
+            (
+                "an old height",
+                4_000,
+                &[30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28],
+            ),
+            ("in the noise", 2_000, &noisy(200)),
+            ("slowing", 4_000, &[10, 20, 28, 34, 37, 39, 41]),
+            ("a plateau", 4_000, &[100, 120, 140, 160, 220, 222, 224]),
+            (
+                "slower than before",
+                4_000,
+                &[10, 25, 40, 50, 52, 54, 56, 58, 60, 62],
+            ),
+        ];
+        for (why, pace, live) in held_back {
+            assert!(watch(pace, live.iter().copied()).climb.is_none(), "{why}");
+        }
+        assert!(watch(8_000, [3, 7, 14, 29]).climb.is_some());
+        assert!(
+            watch(8_000, [3, 7, 10, 29]).climb.is_none(),
+            "three cycles are enough only when they double"
+        );
+    }
+
+    #[test]
+    fn the_state_stays_bounded() {
+        let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
+        for number in 0..100_000 {
+            let live = Size::from_bytes(u64::from(20 + number % 50 + number / 5_000) * MIB);
+            rule.observe(number, Duration::from_secs(u64::from(number)), live);
+        }
+        let windows: usize = (0..rule.ladder.levels())
+            .map(|level| rule.ladder.windows(level).len())
+            .sum();
+        assert!(
+            rule.ladder.levels() == 17 && windows <= 17 * 56,
+            "{windows}"
+        );
+        assert!(rule.groups.capacity() <= 7);
+    }
+
+    #[test]
+    fn a_flat_heap_is_clean_and_says_what_would_have_shown() {
+        assert_eq!(
+            reason(500, [20; 121]),
+            "121 cycles in 60 s: floor 20 MiB -> 20 MiB over the last two thirds; a leak above 6.0 MiB/min would have shown"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_inconclusive() {
+        assert!(reason(9_000, [20; 6]).starts_with("6 cycles seen, 14 needed"));
+        assert!(reason(500, [20; 60]).starts_with("lasted 29 s, 40 s needed"));
+        let stepped = (0..99).map(|cycle| if cycle < 66 { 20 } else { 25 });
+        assert!(reason(500, stepped).starts_with("floor still rose by 5 MiB in the last third"));
+    }
+
+    #[test]
+    fn a_rise_that_has_not_lasted_yet_is_told() {
+        assert_eq!(
+            reason(500, (0..20).map(|cycle| 20 + 2 * cycle)),
+            "rising across 6 windows for 6 s (a leak if it goes on to 20 s)"
+        );
+    }
+
+    #[test]
+    fn a_rise_that_has_stopped_at_the_end_is_inconclusive() {
+        let rise = (0..46).map(|cycle| 20 + cycle).chain([65; 38]);
+        assert_eq!(
+            reason(500, rise),
+            "rose by 45 MiB, had stopped when the run ended: run longer"
+        );
+    }
+}

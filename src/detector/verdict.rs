@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::change::{OverBudget, Rise};
+use super::wording::{Rate, Rounded, count};
 use crate::size::Size;
 
 /// Does the process leak? Shown as its reason, one sentence.
@@ -231,80 +232,150 @@ fn from_to(rise: &Rise) -> String {
     format!("{} to {last}", first.trim_end_matches(" MiB"))
 }
 
-/// `1 cycle`, `2 cycles`.
-fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A time in the unit that fits, in tenths below ten. What was reached is rounded down and what is needed up, so that a
-/// time that falls short never reads as enough.
-struct Rounded {
-    tenths: u128,
-    unit: &'static str,
-}
+    fn mib(mib: u64) -> Size {
+        Size::from_mib(mib).expect("small")
+    }
 
-impl Rounded {
-    fn down(time: Duration) -> Self {
-        let (unit_millis, unit) = Self::unit(time);
-        Self {
-            tenths: time.as_millis() * 10 / unit_millis,
-            unit,
+    fn rise(window_cycles: u64, floors: &[u64]) -> Rise {
+        Rise {
+            cycle: 97,
+            at: Duration::from_secs(33),
+            window_cycles,
+            floors: floors.iter().copied().map(mib).collect(),
+            span: Duration::from_millis(27_900),
+            live: mib(40),
+            growth: None,
         }
     }
 
-    fn up(time: Duration) -> Self {
-        let (unit_millis, unit) = Self::unit(time);
-        let tenths = (time.as_millis() * 10).div_ceil(unit_millis);
-        Self {
-            // From ten on no tenths are shown.
-            tenths: if tenths > 100 {
-                tenths.next_multiple_of(10)
-            } else {
-                tenths
-            },
-            unit,
+    #[test]
+    fn leaks_say_what_rose() {
+        let floors = [21, 24, 26, 29, 31, 34, 37];
+        for (leak, reason) in [
+            (
+                Leak::Floor(rise(12, &floors)),
+                "live heap rose across 6 windows of 12 cycles, 21 to 37 MiB in 27 s",
+            ),
+            (
+                Leak::Floor(rise(1, &[3, 29])),
+                "live heap rose across 1 window of 1 cycle, 3 to 29 MiB in 27 s",
+            ),
+            (
+                Leak::Strict(rise(1, &floors)),
+                "live heap rose in 6 cycles in a row, 21 to 37 MiB",
+            ),
+            (
+                Leak::OverBudget(OverBudget {
+                    cycle: 12,
+                    at: Duration::ZERO,
+                    live: mib(70),
+                    budget: mib(64),
+                }),
+                "live heap 70 MiB is over the budget of 64 MiB at cycle 12",
+            ),
+        ] {
+            let verdict = Verdict::Leak(leak);
+            assert_eq!(
+                (verdict.word(), verdict.reason().as_str()),
+                ("leak", reason)
+            );
         }
     }
 
-    /// A unit's milliseconds and its name.
-    fn unit(time: Duration) -> (u128, &'static str) {
-        match time.as_secs() {
-            0..120 => (1_000, "s"),
-            120..7_200 => (60_000, "min"),
-            7_200..172_800 => (3_600_000, "h"),
-            _ => (86_400_000, "days"),
-        }
+    #[test]
+    fn clean_says_what_it_would_have_seen() {
+        let clean = |observed, smallest_visible_leak, sight| {
+            let verdict = Verdict::Clean(Clean {
+                cycles: 214,
+                observed: Duration::from_secs(observed),
+                smallest_visible_leak,
+                sight,
+            });
+            assert_eq!(verdict.word(), "clean");
+            verdict.reason()
+        };
+        assert_eq!(
+            clean(61, 104_857.6, Sight::Floors(Some((mib(5), mib(5))))),
+            "214 cycles in 61 s: floor 5 MiB -> 5 MiB over the last two thirds; a leak above 6.0 MiB/min would have shown"
+        );
+        assert_eq!(
+            clean(90_000, 10.0, Sight::Floors(None)),
+            "214 cycles in 25 h: no rise that lasted; a leak above 0.82 MiB/day would have shown"
+        );
+        assert_eq!(
+            clean(300, 2e6, Sight::Rises(1)),
+            "214 cycles in 5 min: at most 1 rise in a row; a leak above 1.9 MiB/s would have shown"
+        );
     }
-}
 
-impl fmt::Display for Rounded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tenths, unit } = self;
-        match (tenths / 10, tenths % 10) {
-            (whole @ 0..10, tenth @ 1..) => write!(f, "{whole}.{tenth} {unit}"),
-            (whole, _) => write!(f, "{whole} {unit}"),
-        }
-    }
-}
-
-/// Bytes a second, in the unit that makes it at least one.
-struct Rate(f64);
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per_second = self.0 / super::stats::real(crate::size::MIB);
-        let (value, unit) = [
-            (per_second, "s"),
-            (per_second * 60.0, "min"),
-            (per_second * 3_600.0, "h"),
-        ]
-        .into_iter()
-        .find(|&(value, _)| value >= 1.0)
-        .unwrap_or((per_second * 86_400.0, "day"));
-        if value < 1.0 {
-            write!(f, "{value:.2} MiB/{unit}")
-        } else {
-            write!(f, "{value:.1} MiB/{unit}")
+    #[test]
+    fn inconclusive_says_what_to_do() {
+        let seconds = Duration::from_secs;
+        for (why, reason) in [
+            (
+                Inconclusive::NoCycle { warmup: seconds(0) },
+                "no GC cycle seen: run longer, or set GOGC=50 for more cycles",
+            ),
+            (
+                Inconclusive::NoCycle {
+                    warmup: seconds(30),
+                },
+                "no GC cycle seen after the warm-up of 30 s: run longer, or set GOGC=50 for more cycles",
+            ),
+            (
+                Inconclusive::TooFewCycles {
+                    seen: 6,
+                    needed: 14,
+                },
+                "6 cycles seen, 14 needed: run longer, or set GOGC=50 for more cycles",
+            ),
+            (
+                Inconclusive::TooFewCycles {
+                    seen: 1,
+                    needed: 14,
+                },
+                "1 cycle seen, 14 needed: run longer, or set GOGC=50 for more cycles",
+            ),
+            (
+                Inconclusive::TooShort {
+                    lasted: Duration::from_millis(39_999),
+                    needed: seconds(40),
+                },
+                "lasted 39 s, 40 s needed: run longer, or ask for a shorter span",
+            ),
+            (
+                Inconclusive::TooShort {
+                    lasted: seconds(0),
+                    needed: seconds(0),
+                },
+                "lasted 0 s, too short to tell: run longer",
+            ),
+            (
+                Inconclusive::Rising {
+                    windows: 6,
+                    lasted: Duration::from_millis(9_970),
+                    needed: Duration::from_millis(20_100),
+                },
+                "rising across 6 windows for 9.9 s (a leak if it goes on to 21 s)",
+            ),
+            (
+                Inconclusive::StillRose { by: mib(4) },
+                "floor still rose by 4 MiB in the last third: run longer",
+            ),
+            (
+                Inconclusive::Stopped { rise: mib(9) },
+                "rose by 9 MiB, had stopped when the run ended: run longer",
+            ),
+        ] {
+            let verdict = Verdict::Inconclusive(why);
+            assert_eq!(
+                (verdict.word(), verdict.reason().as_str()),
+                ("inconclusive", reason)
+            );
         }
     }
 }

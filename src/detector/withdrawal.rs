@@ -130,3 +130,97 @@ fn floors_apart(ladder: &Ladder, now: f64, apart: f64) -> Option<(Size, Size)> {
         ladder.floor_between(now - 0.5 * apart, now)?,
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ladder::Window;
+    use super::*;
+
+    fn mib(mib: u64) -> Size {
+        Size::from_mib(mib).expect("small")
+    }
+
+    /// A rise from 10 to 34 MiB in 24 s, a cycle every 4 s, and what came of it with the given live heaps after.
+    fn after(live: &[u64]) -> (Option<Withdrawal>, bool) {
+        let mut ladder = Ladder::new(56);
+        let mut at = 0;
+        let mut push = |ladder: &mut Ladder, live| {
+            let begun = Duration::from_secs(at);
+            ladder.push(Window::of(begun.as_secs_f64(), mib(live)));
+            at += 4;
+            begun
+        };
+        let floors = [10, 14, 18, 22, 26, 30, 34];
+        for floor in floors {
+            push(&mut ladder, floor);
+        }
+        let mut climb = Climb {
+            rise: Rise {
+                cycle: 7,
+                at: Duration::from_secs(24),
+                window_cycles: 1,
+                floors: floors.map(mib).to_vec(),
+                span: Duration::from_secs(24),
+                live: mib(34),
+                growth: None,
+            },
+            level: 0,
+            grouping: 1,
+            start: 0.0,
+            end: 24.0,
+            span: 24.0,
+            from: mib(10),
+            highest: mib(34),
+            step: mib(34),
+            step_at: 24.0,
+        };
+        let mut now = Duration::from_secs(24);
+        for (number, &live) in (8..).zip(live) {
+            now = push(&mut ladder, live);
+            let withdrawal = climb.observe(number, now, now.as_secs_f64(), mib(live), &ladder);
+            if withdrawal.is_some() {
+                return (withdrawal, false);
+            }
+        }
+        (None, climb.has_stopped(now.as_secs_f64(), &ladder))
+    }
+
+    #[test]
+    fn half_of_the_rise_must_come_back() {
+        assert_eq!(
+            after(&[38, 25]),
+            (None, false),
+            "the middle of 10 and 38 is 24"
+        );
+        let (withdrawal, _) = after(&[38, 24]);
+        let withdrawal = withdrawal.expect("given back");
+        assert_eq!(
+            (withdrawal.cycle, withdrawal.why),
+            (9, WithdrawnWhy::GivenBack)
+        );
+        assert_eq!(
+            (withdrawal.level, withdrawal.quiet),
+            (mib(24), Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn a_floor_that_stays_for_as_long_as_the_rise_lasted_has_levelled_off() {
+        let (withdrawal, _) = after(&[35; 20]);
+        let withdrawal = withdrawal.expect("levelled off");
+        assert_eq!(withdrawal.why, WithdrawnWhy::LevelledOff);
+        assert_eq!(withdrawal.level, mib(35));
+        assert!(withdrawal.quiet >= Duration::from_secs(24));
+    }
+
+    #[test]
+    fn a_rise_that_goes_on_is_not_withdrawn() {
+        let on: Vec<_> = (35..100).collect();
+        assert_eq!(after(&on), (None, false));
+    }
+
+    #[test]
+    fn a_rise_that_stopped_just_before_the_end_has_stopped() {
+        assert_eq!(after(&[35; 5]), (None, true));
+    }
+}

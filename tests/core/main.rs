@@ -1,4 +1,5 @@
 //! The pure half of gcwatch, through its public API.
 
+mod detector;
 mod runtime;
 mod splitting;

@@ -1,0 +1,128 @@
+//! Counts, times and rates as a reader wants them.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::stats::real;
+use crate::size::MIB;
+
+/// `1 cycle`, `2 cycles`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A time in the unit that fits, in tenths below ten. What was reached is rounded down and what is needed up, so that a
+/// time that falls short never reads as enough.
+pub(super) struct Rounded {
+    tenths: u128,
+    unit: &'static str,
+}
+
+impl Rounded {
+    pub(super) fn down(time: Duration) -> Self {
+        let (unit_millis, unit) = Self::unit(time);
+        Self {
+            tenths: time.as_millis() * 10 / unit_millis,
+            unit,
+        }
+    }
+
+    pub(super) fn up(time: Duration) -> Self {
+        let (unit_millis, unit) = Self::unit(time);
+        let tenths = (time.as_millis() * 10).div_ceil(unit_millis);
+        Self {
+            // From ten on no tenths are shown.
+            tenths: if tenths > 100 {
+                tenths.next_multiple_of(10)
+            } else {
+                tenths
+            },
+            unit,
+        }
+    }
+
+    /// A unit's milliseconds and its name.
+    fn unit(time: Duration) -> (u128, &'static str) {
+        match time.as_secs() {
+            0..120 => (1_000, "s"),
+            120..7_200 => (60_000, "min"),
+            7_200..172_800 => (3_600_000, "h"),
+            _ => (86_400_000, "days"),
+        }
+    }
+}
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tenths, unit } = self;
+        match (tenths / 10, tenths % 10) {
+            (whole @ 0..10, tenth @ 1..) => write!(f, "{whole}.{tenth} {unit}"),
+            (whole, _) => write!(f, "{whole} {unit}"),
+        }
+    }
+}
+
+/// Bytes a second, in the unit that makes it at least one.
+pub(super) struct Rate(pub(super) f64);
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_second = self.0 / real(MIB);
+        let (value, unit) = [
+            (per_second, "s"),
+            (per_second * 60.0, "min"),
+            (per_second * 3_600.0, "h"),
+        ]
+        .into_iter()
+        .find(|&(value, _)| value >= 1.0)
+        .unwrap_or((per_second * 86_400.0, "day"));
+        if value < 1.0 {
+            write!(f, "{value:.2} MiB/{unit}")
+        } else {
+            write!(f, "{value:.1} MiB/{unit}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(0, "cycle"), "0 cycles");
+        assert_eq!(count(1, "cycle"), "1 cycle");
+        assert_eq!(count(2, "cycle"), "2 cycles");
+    }
+
+    #[test]
+    fn a_time_has_the_unit_that_fits() {
+        for (millis, down, up) in [
+            (0, "0 s", "0 s"),
+            (970, "0.9 s", "1 s"),
+            (20_000, "20 s", "20 s"),
+            (39_999, "39 s", "40 s"),
+            (150_000, "2.5 min", "2.5 min"),
+            (7_200_000, "2 h", "2 h"),
+            (1_000_000_000, "11 days", "12 days"),
+        ] {
+            let time = Duration::from_millis(millis);
+            assert_eq!(Rounded::down(time).to_string(), down);
+            assert_eq!(Rounded::up(time).to_string(), up);
+        }
+        assert!(Rounded::up(Duration::MAX).to_string().ends_with(" days"));
+    }
+
+    #[test]
+    fn a_rate_has_the_unit_that_makes_it_at_least_one() {
+        for (per_day, text) in [
+            (0.5, "0.50 MiB/day"),
+            (3.0, "3.0 MiB/day"),
+            (48.0, "2.0 MiB/h"),
+            (8_640.0, "6.0 MiB/min"),
+            (172_800.0, "2.0 MiB/s"),
+        ] {
+            assert_eq!(Rate(per_day * real(MIB) / 86_400.0).to_string(), text);
+        }
+    }
+}

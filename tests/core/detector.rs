@@ -1,0 +1,217 @@
+//! What the detector makes of labelled traces of real Go programs, and of anything at all.
+
+use std::time::Duration;
+
+use gcwatch::detector::{Change, Detector, DetectorConfig, Judgement, Rule};
+use gcwatch::size::{MIB, Size};
+
+/// The first flag: the number of its cycle, the cycles of a window, and the floors in MiB.
+type Flag = (u32, u64, &'static [u64]);
+
+/// A trace, its verdict, its first flag, and why it was withdrawn, if it was.
+type Expected = (
+    &'static str,
+    &'static str,
+    Option<Flag>,
+    Option<&'static str>,
+);
+
+#[rustfmt::skip]
+const EXPECTED: [Expected; 14] = [
+    ("healthy-cache-fill", "clean", None, None),
+    ("healthy-connection-ramp", "inconclusive", Some((11, 1, &[6, 8, 11, 15, 19, 25, 31])), Some("levelled off")),
+    ("healthy-etcd-long", "clean", Some((60, 8, &[3, 4, 5, 5, 6, 7, 9])), Some("levelled off")),
+    ("healthy-etcd-short", "leak", Some((68, 8, &[4, 5, 5, 6, 7, 8, 10])), None),
+    ("healthy-forced-cycles", "clean", None, None),
+    ("healthy-sawtooth", "inconclusive", None, None),
+    ("leak-goroutines", "leak", Some((360, 48, &[4, 5, 6, 7, 8, 10, 11])), None),
+    ("leak-in-bursts", "leak", Some((22, 3, &[6, 9, 13, 13, 16, 22, 26])), None),
+    ("leak-late", "leak", Some((14, 1, &[23, 26, 28, 34, 42, 51, 62])), None),
+    ("leak-prometheus-churn", "leak", Some((21, 3, &[2, 9, 17, 23, 26, 28, 33])), None),
+    ("leak-pure-retention", "leak", Some((5, 1, &[6, 11, 22, 42])), None),
+    ("leak-run-too-short", "inconclusive", None, None),
+    ("leak-too-few-cycles", "inconclusive", None, None),
+    ("leak-under-noise", "leak", Some((55, 6, &[81, 83, 85, 86, 86, 88, 90])), None),
+];
+
+/// The number, the time and the live heap of a trace line's cycle.
+fn cycle(line: &str) -> Option<(u32, Duration, Size)> {
+    let (number, rest) = line.strip_prefix("gc ")?.split_once(" @")?;
+    let (seconds, rest) = rest.split_once("s ")?;
+    let (whole, millis) = seconds.split_once('.')?;
+    let at = Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(millis.parse().ok()?);
+    let (heap, _) = rest.split_once(" MB, ")?;
+    let (_, mib) = heap.rsplit_once("->")?;
+    Some((number.parse().ok()?, at, Size::from_mib(mib.parse().ok()?)?))
+}
+
+/// The changes that a trace of `tests/traces/labelled` brings, and the judgement at its end.
+fn replay(name: &str, config: &DetectorConfig) -> (Vec<Change>, Judgement) {
+    let path = format!(
+        "{}/tests/traces/labelled/{name}.trace",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let trace = std::fs::read_to_string(path).expect("the trace is there");
+    let mut detector = Detector::new(config);
+    let changes = trace
+        .lines()
+        .map(|line| cycle(line).expect("only trace lines"))
+        .flat_map(|(number, at, live)| detector.observe(number, at, live))
+        .collect();
+    (changes, detector.judgement())
+}
+
+#[test]
+fn labelled_traces_get_their_verdicts() {
+    for (name, verdict, flag, withdrawn) in EXPECTED {
+        let (changes, judgement) = replay(name, &DetectorConfig::default());
+        assert_eq!(
+            judgement.verdict.word(),
+            verdict,
+            "{name}: {}",
+            judgement.verdict
+        );
+        let first = changes.iter().find_map(|change| match change {
+            Change::Flagged(rise) => Some(rise),
+            _ => None,
+        });
+        let first = first.map(|rise| {
+            let floors: Vec<_> = rise
+                .floors
+                .iter()
+                .map(|floor| floor.bytes() / MIB)
+                .collect();
+            (rise.cycle, rise.window_cycles, floors)
+        });
+        let flag = flag.map(|(cycle, window, floors)| (cycle, window, floors.to_vec()));
+        assert_eq!(first, flag, "{name}");
+        let why = changes.iter().find_map(|change| match change {
+            Change::Withdrawn(withdrawal) => Some(withdrawal.why.to_string()),
+            _ => None,
+        });
+        assert_eq!(why.as_deref(), withdrawn, "{name}");
+    }
+}
+
+#[test]
+fn a_known_leak_is_never_called_clean() {
+    for (name, ..) in EXPECTED {
+        let (_, judgement) = replay(name, &DetectorConfig::default());
+        assert!(
+            name.starts_with("healthy") || judgement.verdict.word() != "clean",
+            "{name}: {}",
+            judgement.verdict
+        );
+    }
+}
+
+#[test]
+fn the_growth_of_a_known_leak_holds_its_true_rate() {
+    // Counted by the programs themselves, bytes a second.
+    for (name, rate) in [("leak-goroutines", 222_973.0), ("leak-late", 1_847_253.0)] {
+        let (_, judgement) = replay(name, &DetectorConfig::default());
+        let growth = judgement.growth.expect("a leak has a rate");
+        assert!(
+            growth.low <= rate && rate <= growth.high,
+            "{name}: {growth:?}"
+        );
+    }
+}
+
+/// Pseudo-random numbers (G. Marsaglia, "Xorshift RNGs", 2003): the same ones on every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+
+    fn config(&mut self) -> DetectorConfig {
+        DetectorConfig {
+            rule: [Rule::Floor, Rule::Strict][usize::from(self.next(4) == 0)],
+            cycles: u32::try_from(self.next(102)).expect("small"),
+            min_span: [0, 1, 20_000, u64::MAX].map(Duration::from_millis)[self.index(4)],
+            min_rise: [0, 1, 6 * MIB, u64::MAX].map(Size::from_bytes)[self.index(4)],
+            warmup: Duration::from_secs([0, 30][self.index(2)]),
+            max_live: [None, Some(Size::from_bytes(50 * MIB))][self.index(2)],
+        }
+    }
+
+    fn index(&mut self, below: usize) -> usize {
+        usize::try_from(self.next(below as u64)).expect("below a usize")
+    }
+}
+
+#[test]
+fn nothing_panics() {
+    let mut numbers = Numbers(88_172_645_463_325_252);
+    for _ in 0..200 {
+        let mut detector = Detector::new(&numbers.config());
+        let mut at = Duration::ZERO;
+        for _ in 0..numbers.next(600) {
+            at = match numbers.next(20) {
+                0 => Duration::from_secs(numbers.next(100)),
+                1 => Duration::MAX,
+                2..6 => at,
+                _ => at.saturating_add(Duration::from_millis(numbers.next(3_000))),
+            };
+            let live = match numbers.next(30) {
+                0 => u64::MAX - numbers.next(2),
+                1 => 0,
+                _ => (at.as_secs() % 1_000 + numbers.next(5)) * MIB,
+            };
+            let number = u32::try_from(numbers.next(1 << 32)).expect("32 bits");
+            detector.observe(number, at, Size::from_bytes(live));
+            if numbers.next(10) == 0 {
+                assert!(!detector.judgement().verdict.reason().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_live_heap_that_never_rises_is_never_flagged() {
+    let mut numbers = Numbers(2_463_534_242);
+    for _ in 0..300 {
+        let config = DetectorConfig {
+            max_live: None,
+            ..numbers.config()
+        };
+        let mut detector = Detector::new(&config);
+        let mut at = Duration::ZERO;
+        let mut live = 2_000 * MIB;
+        for number in 0..300 {
+            at += Duration::from_millis(numbers.next(2_000));
+            live -= numbers.next(4) / 3 * numbers.next(6) * MIB;
+            assert_eq!(detector.observe(number, at, Size::from_bytes(live)), []);
+        }
+        assert_ne!(detector.judgement().verdict.word(), "leak");
+        assert_eq!(detector.judgement().longest_strict_run, 0);
+    }
+}
+
+#[test]
+fn a_steady_leak_is_found_at_any_pace() {
+    // 100 KiB a second over noise, from 20 cycles a second to one in two seconds.
+    for pace in [50, 200, 700, 2_000] {
+        let mut numbers = Numbers(pace);
+        let mut detector = Detector::new(&DetectorConfig::default());
+        for number in 0..u32::try_from(300_000 / pace).expect("small") {
+            let millis = u64::from(number) * pace;
+            let live = 20 * MIB + millis * MIB / 10_000 + numbers.next(3 * MIB);
+            // As the trace cuts it.
+            let live = Size::from_bytes(live / MIB * MIB);
+            detector.observe(number, Duration::from_millis(millis), live);
+        }
+        let judgement = detector.judgement();
+        assert_eq!(
+            judgement.verdict.word(),
+            "leak",
+            "every {pace} ms: {}",
+            judgement.verdict
+        );
+    }
+}
