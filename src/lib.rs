@@ -1,9 +1,13 @@
 //! gcwatch runs a Go program, watches its live heap through the GC trace, and says whether it leaks.
 
+pub mod cli;
 pub mod demux;
 pub mod detector;
+pub mod error;
 pub mod exit;
 pub mod gate;
+pub mod godebug;
+pub mod limit;
 pub mod report;
 pub mod series;
 pub mod session;

@@ -1,0 +1,333 @@
+//! The command line. Each option's text is its manual: the first line for `-h`, all of it for `--help`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+
+use crate::detector::{DetectorConfig, Rule};
+use crate::error::Error;
+use crate::gate::{Gate, OnInconclusive, OnLeak};
+use crate::size::Size;
+
+/// Runs a Go program, watches its live heap, and says whether it leaks memory.
+///
+/// gcwatch adds gctrace=1 to GODEBUG, takes the GC trace lines out of the command's stderr, and passes all else through
+/// unchanged. It flags a leak when the floor of the live heap rises across N windows in a row. No change to the program is
+/// needed, and none is made.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    override_usage = "gcwatch [OPTIONS] -- COMMAND [ARG]...\n       gcwatch [OPTIONS] --from FILE",
+    after_help = "Example: gcwatch --on-leak fail --for 2m -- ./myservice",
+    after_long_help = AFTER_LONG_HELP,
+    max_term_width = 100
+)]
+pub struct Args {
+    /// Rises in a row that make a leak
+    ///
+    /// Fewer find a leak sooner and cry wolf more often. From 2 to 100. Example: `--cycles 8`.
+    #[arg(long, value_name = "N", env = "GCWATCH_CYCLES", default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..=100))]
+    cycles: u32,
+
+    /// What counts as a rise
+    ///
+    /// `floor`: the lowest live heap of each of N windows is higher than the one before; a window is as many cycles as the
+    /// noise needs. `strict`: the live heap of every one of N cycles in a row is higher than the one before, and nothing
+    /// else is asked; flagged once is flagged.
+    #[arg(long, value_enum, env = "GCWATCH_RULE", default_value_t = RuleName::Floor)]
+    rule: RuleName,
+
+    /// How long a rise must last (rule floor)
+    ///
+    /// A program's first minute is full of rises that end: raise this where warm-ups are longer. Example: `--min-span 40s`.
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_MIN_SPAN", default_value = "20s", value_parser = humantime::parse_duration)]
+    min_span: Duration,
+
+    /// How much the floor must rise (rule floor), besides 10 %
+    ///
+    /// The trace counts whole MiB: below six of them little can be said. Example: `--min-rise 32MiB`.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "GCWATCH_MIN_RISE",
+        default_value = "6MiB"
+    )]
+    min_rise: Size,
+
+    /// Show the cycles that began earlier than this after the program's start, but do not judge them
+    ///
+    /// For caches that fill and pools that grow at the start. Example: `--warmup 1m`.
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_WARMUP", default_value = "0s", value_parser = humantime::parse_duration)]
+    warmup: Duration,
+
+    /// What the forecast counts down to [default: GOMEMLIMIT, else the cgroup's memory.max]
+    ///
+    /// With a growth rate known, gcwatch says when the live heap will reach this. Example: `--limit 512MiB`.
+    #[arg(long, value_name = "SIZE", env = "GCWATCH_LIMIT")]
+    limit: Option<Size>,
+
+    /// A budget: a live heap above it is a leak verdict
+    ///
+    /// For services whose size is known. Cycles of the warm-up do not count. Example: `--max-live 200MiB`.
+    #[arg(long, value_name = "SIZE", env = "GCWATCH_MAX_LIVE")]
+    max_live: Option<Size>,
+
+    /// What a leak does
+    ///
+    /// `report`: it is said, and gcwatch exits as the command did. `fail`: gcwatch exits 23 at the end. `stop`: the command
+    /// is ended at once, then gcwatch exits 23.
+    #[arg(long, value_enum, env = "GCWATCH_ON_LEAK", default_value_t = OnLeakName::Report)]
+    on_leak: OnLeakName,
+
+    /// What an inconclusive run does, with `--on-leak fail` or `stop`
+    ///
+    /// `fail`: gcwatch exits 24. A run without any GC cycle always does there: a gate that measured nothing has not passed.
+    #[arg(long, value_enum, env = "GCWATCH_ON_INCONCLUSIVE", default_value_t = OnInconclusiveName::Pass)]
+    on_inconclusive: OnInconclusiveName,
+
+    /// The exit code of a leak, with `--on-leak fail` or `stop`
+    ///
+    /// The default is `LeakSanitizer`'s own. From 1 to 255. Example: `--leak-exit-code 99`.
+    #[arg(long, value_name = "N", env = "GCWATCH_LEAK_EXIT_CODE", default_value_t = 23, value_parser = clap::value_parser!(u8).range(1..))]
+    leak_exit_code: u8,
+
+    /// End the command after this long, then judge
+    ///
+    /// It gets SIGTERM, and that counts as its success. Give a service a minute or more of load: what rises for less than
+    /// `--min-span` is no leak yet. Example: `--for 2m`.
+    #[arg(long = "for", value_name = "DURATION", env = "GCWATCH_FOR", value_parser = humantime::parse_duration)]
+    run_for: Option<Duration>,
+
+    /// SIGKILL this long after a SIGTERM that gcwatch sent
+    ///
+    /// Only for a stop that gcwatch asked for (`--for`, `--on-leak stop`). Example: `--kill-after 30s`.
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = humantime::parse_duration)]
+    kill_after: Duration,
+
+    /// Judge a saved stderr; `-` reads standard input
+    ///
+    /// What a program printed under GODEBUG=gctrace=1, with or without its other output. Example: `--from service.log`.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "GCWATCH_FROM",
+        conflicts_with = "command"
+    )]
+    from: Option<PathBuf>,
+
+    /// With `--from`: pass the text that is no trace through to stdout
+    #[arg(long, env = "GCWATCH_ECHO", requires = "from", value_parser = FalseyValueParser::new())]
+    echo: bool,
+
+    /// Write the trace lines here, reassembled, as the runtime wrote them
+    ///
+    /// The file can be judged again: `--from FILE`.
+    #[arg(long, value_name = "FILE", env = "GCWATCH_TRACE_FILE")]
+    trace_file: Option<PathBuf>,
+
+    /// Write the summary here at the end, as one JSON object; `-` (stdout) only with `--from`
+    #[arg(long, value_name = "FILE", env = "GCWATCH_JSON")]
+    json: Option<PathBuf>,
+
+    /// Write every event here as it happens, one JSON object a line
+    #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
+    jsonl: Option<PathBuf>,
+
+    /// Write nothing to stderr but errors
+    #[arg(short, long, env = "GCWATCH_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+
+    /// The Go program and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+const AFTER_LONG_HELP: &str = "\
+Sizes are written as in GOMEMLIMIT (64MiB, 1GiB, 1048576), durations as in Go (90s, 5m, 1h30m, 250ms).
+Each option has an environment twin, GCWATCH_ and its name in capitals (GCWATCH_ON_LEAK=fail); the command line wins.
+GCWATCH_LOG=debug shows what gcwatch itself does.
+
+Exit status, the first that applies:
+  125      gcwatch itself failed or was misused
+  126/127  COMMAND cannot be run / is not found
+  COMMAND's own, where it failed by itself; the same signal where it died of one
+  23       verdict leak, with --on-leak fail or stop
+  24       verdict inconclusive, with --on-inconclusive fail, or no GC cycle at all
+  137      COMMAND did not end when gcwatch asked it to, and was killed
+  0        anything else
+
+Examples:
+  gcwatch -- ./myservice                               watch it, and end as it ends
+  gcwatch --on-leak fail --for 2m -- ./myservice       a leak gate for CI
+  GODEBUG=gctrace=1 ./myservice 2>log; gcwatch --from log";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RuleName {
+    Floor,
+    Strict,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnLeakName {
+    Report,
+    Fail,
+    Stop,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnInconclusiveName {
+    Pass,
+    Fail,
+}
+
+/// What to watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A command and its arguments.
+    Command(Vec<OsString>),
+    /// A saved log; `-` is standard input.
+    Log(PathBuf),
+}
+
+/// Where reports go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// The trace lines.
+    pub trace_file: Option<PathBuf>,
+    /// The summary as JSON.
+    pub json: Option<PathBuf>,
+    /// The events as JSON lines.
+    pub jsonl: Option<PathBuf>,
+    /// With a saved log: the text to stdout.
+    pub echo: bool,
+    /// Nothing to stderr but errors.
+    pub quiet: bool,
+}
+
+/// A command line that makes sense.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What to watch.
+    pub source: Source,
+    /// What counts as a leak.
+    pub detector: DetectorConfig,
+    /// What fails the run.
+    pub gate: Gate,
+    /// The exit code of a leak.
+    pub leak_exit_code: u8,
+    /// What the forecast counts down to.
+    pub limit: Option<Size>,
+    /// End the command after this long.
+    pub run_for: Option<Duration>,
+    /// Kill it this long after it was asked to end.
+    pub kill_after: Duration,
+    /// Where reports go.
+    pub outputs: Outputs,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// A run.
+    Run(Box<Config>),
+    /// A text on stdout: help or version.
+    Text(clap::builder::StyledStr),
+}
+
+/// Reads a command line.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, Error> {
+    match Args::try_parse_from(args) {
+        Ok(args) => args.check().map(|config| Asked::Run(Box::new(config))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Asked::Text(error.render())),
+            _ => Err(Error::Usage(one_line(&error))),
+        },
+    }
+}
+
+impl Args {
+    fn check(self) -> Result<Config, Error> {
+        let usage = |text: &str| Err(Error::Usage(text.into()));
+        let is_stdout =
+            |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let source = match self.from {
+            Some(path) => Source::Log(path),
+            None if self.command.is_empty() => {
+                return usage(
+                    "there is nothing to watch: write `gcwatch -- COMMAND`, or `gcwatch --from FILE`",
+                );
+            }
+            None => Source::Command(self.command),
+        };
+        if is_stdout(&self.json) {
+            if matches!(source, Source::Command(_)) {
+                return usage(
+                    "`--json -` works only with `--from`, since stdout is the command's: name a file",
+                );
+            }
+            if self.echo {
+                return usage(
+                    "`--json -` and `--echo` both want stdout: name a file for one of them",
+                );
+            }
+        }
+        if is_stdout(&self.jsonl) || is_stdout(&self.trace_file) {
+            return usage(
+                "`--jsonl` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
+            );
+        }
+        Ok(Config {
+            source,
+            detector: DetectorConfig {
+                rule: match self.rule {
+                    RuleName::Floor => Rule::Floor,
+                    RuleName::Strict => Rule::Strict,
+                },
+                cycles: self.cycles,
+                min_span: self.min_span,
+                min_rise: self.min_rise,
+                warmup: self.warmup,
+                max_live: self.max_live,
+            },
+            gate: Gate {
+                on_leak: match self.on_leak {
+                    OnLeakName::Report => OnLeak::Report,
+                    OnLeakName::Fail => OnLeak::Fail,
+                    OnLeakName::Stop => OnLeak::Stop,
+                },
+                on_inconclusive: match self.on_inconclusive {
+                    OnInconclusiveName::Pass => OnInconclusive::Pass,
+                    OnInconclusiveName::Fail => OnInconclusive::Fail,
+                },
+            },
+            leak_exit_code: self.leak_exit_code,
+            limit: self.limit,
+            run_for: self.run_for,
+            kill_after: self.kill_after,
+            outputs: Outputs {
+                trace_file: self.trace_file,
+                json: self.json,
+                jsonl: self.jsonl,
+                echo: self.echo,
+                quiet: self.quiet,
+            },
+        })
+    }
+}
+
+/// clap's message in one line: the error itself and what clap would try, without the usage.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told = lines.take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    let told: Vec<&str> = told
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect();
+    told.join("; ")
+}
