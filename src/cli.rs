@@ -44,7 +44,7 @@ pub struct Args {
     /// How long a rise must last (rule floor)
     ///
     /// A program's first minute is full of rises that end: raise this where warm-ups are longer. Example: `--min-span 40s`.
-    #[arg(long, value_name = "DURATION", env = "GCWATCH_MIN_SPAN", default_value = "20s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_MIN_SPAN", default_value = "20s", value_parser = duration)]
     min_span: Duration,
 
     /// How much the floor must rise (rule floor), besides 10 %
@@ -61,7 +61,7 @@ pub struct Args {
     /// Show the cycles that began earlier than this after the program's start, but do not judge them
     ///
     /// For caches that fill and pools that grow at the start. Example: `--warmup 1m`.
-    #[arg(long, value_name = "DURATION", env = "GCWATCH_WARMUP", default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_WARMUP", default_value = "0s", value_parser = duration)]
     warmup: Duration,
 
     /// What the forecast counts down to [default: GOMEMLIMIT, else the cgroup's memory.max]
@@ -99,13 +99,13 @@ pub struct Args {
     ///
     /// It gets SIGTERM, and that counts as its success. Give a service a minute or more of load: what rises for less than
     /// `--min-span` is no leak yet. Example: `--for 2m`.
-    #[arg(long = "for", value_name = "DURATION", env = "GCWATCH_FOR", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", env = "GCWATCH_FOR", value_parser = duration)]
     run_for: Option<Duration>,
 
     /// SIGKILL this long after a SIGTERM that gcwatch sent
     ///
     /// Only for a stop that gcwatch asked for (`--for`, `--on-leak stop`). Example: `--kill-after 30s`.
-    #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = duration)]
     kill_after: Duration,
 
     /// Judge a saved stderr; `-` reads standard input
@@ -317,6 +317,12 @@ impl Args {
             },
         })
     }
+}
+
+/// Reads a duration as Go writes it.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a duration is a number and a unit, like `90s`, `5m`, `1h30m` or `250ms`")
 }
 
 /// clap's message in one line: the error itself and what clap would try, without the usage.

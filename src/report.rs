@@ -76,6 +76,12 @@ impl Reports {
         self.reporters.push((name, reporter));
     }
 
+    /// A report that could not even be opened.
+    pub fn missing(&mut self, name: String, error: io::Error) -> Failure {
+        self.failed = true;
+        Failure { name, error }
+    }
+
     /// Takes what came of one read.
     pub fn batch(&mut self, batch: &Batch) -> Vec<Failure> {
         let mut failures = Vec::new();

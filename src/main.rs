@@ -1,0 +1,52 @@
+//! The `gcwatch` program: reads the command line, runs, says what failed, ends.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use gcwatch::cli::{self, Asked, Source};
+use gcwatch::error::Error;
+use gcwatch::exit::{Exit, FAILED};
+use gcwatch::{replay, supervisor};
+
+fn main() -> ExitCode {
+    log_if_asked();
+    match run() {
+        Ok(Exit::Code(code)) => ExitCode::from(code),
+        Ok(Exit::Signal(signal)) => {
+            supervisor::end_by(signal);
+            // The signal did not end us, as none does to PID 1: what a shell would say of it.
+            ExitCode::from(u8::try_from(128 + signal).unwrap_or(FAILED))
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "gcwatch: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run() -> Result<Exit, Error> {
+    match cli::parse(std::env::args_os())? {
+        Asked::Run(config) => match &config.source {
+            Source::Command(command) => supervisor::run(&config, command),
+            Source::Log(path) => replay::run(&config, path),
+        },
+        Asked::Text(text) => {
+            // A reader that closed the pipe early has seen enough.
+            let _ = write!(anstream::stdout(), "{}", text.ansi());
+            Ok(Exit::Code(0))
+        }
+    }
+}
+
+/// Shows what gcwatch itself does, on stderr, where `GCWATCH_LOG` names a level.
+fn log_if_asked() {
+    let level = std::env::var("GCWATCH_LOG")
+        .ok()
+        .and_then(|level| level.parse::<tracing::Level>().ok());
+    if let Some(level) = level {
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}

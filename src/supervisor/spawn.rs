@@ -1,0 +1,206 @@
+//! Starts the command as execvp(3) would have started it in our place, with a pipe for its stderr.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::signal::Signal;
+use nix::unistd::{ForkResult, Pid, execvpe, fork, getpid, getppid, pipe2};
+
+use super::signals::Inherited;
+use crate::error::Error;
+use crate::godebug::{GODEBUG, merge};
+use crate::splitter::Edges;
+
+/// A packet takes a slot of the pipe however small it is, and the default of 16 slots is soon full. An unprivileged user may
+/// ask for this much (pipe(7), `pipe-max-size`); where that fails the pipe stays as it is.
+const PIPE_SIZE: i32 = 1 << 20;
+
+/// The command, running.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    /// Its process.
+    pub(super) pid: Pid,
+    /// The read end of its stderr.
+    pub(super) stderr: OwnedFd,
+    /// Whether that keeps the edges of writes.
+    pub(super) edges: Edges,
+}
+
+/// Starts `command` with the trace switched on. All signals must be blocked, and no other thread may run yet: what
+/// `PR_SET_PDEATHSIG` follows is the thread that forks.
+pub(super) fn spawn(command: &[OsString], inherited: &Inherited) -> Result<Spawned, Error> {
+    let program = command
+        .first()
+        .ok_or_else(|| Error::Usage("there is no command".into()))?;
+    // A NUL cannot stand in an argument that a shell or execve(2) gave us.
+    let c_string = |word: &OsString| {
+        CString::new(word.as_bytes())
+            .map_err(|_| Error::Usage("an argument has a NUL in it".into()))
+    };
+    let arguments = command
+        .iter()
+        .map(c_string)
+        .collect::<Result<Vec<CString>, Error>>()?;
+    let environment = environment();
+
+    let (stderr, child_stderr, edges) = stderr_pipe().map_err(Error::plumbing("make a pipe"))?;
+    let (failure, child_failure) =
+        pipe2(OFlag::O_CLOEXEC).map_err(Error::plumbing("make a pipe"))?;
+    let parent = getpid();
+    #[expect(
+        unsafe_code,
+        reason = "std cannot spawn with a signal mask, an ignored set and a parent-death signal"
+    )]
+    // SAFETY: no other thread runs yet, so the child may allocate as it likes before it calls exec.
+    let forked = unsafe { fork() }.map_err(Error::plumbing("fork"))?;
+    match forked {
+        ForkResult::Child => {
+            let errno = become_command(&arguments, &environment, &child_stderr, parent, inherited);
+            let code = (errno as i32).to_ne_bytes();
+            let _ = nix::unistd::write(&child_failure, &code);
+            #[expect(
+                unsafe_code,
+                reason = "std::process::exit would run the parent's exit handlers in the child"
+            )]
+            // SAFETY: _exit(2) only ends the process; exit handlers are the parent's.
+            unsafe {
+                libc::_exit(i32::from(crate::exit::NOT_FOUND))
+            }
+        }
+        ForkResult::Parent { child } => {
+            drop(child_stderr);
+            drop(child_failure);
+            if let Some(errno) = failure_of(failure) {
+                let _ = nix::sys::wait::waitpid(child, None);
+                return Err(cannot_run(program, errno));
+            }
+            Ok(Spawned {
+                pid: child,
+                stderr,
+                edges,
+            })
+        }
+    }
+}
+
+/// The child's part: everything as it was before gcwatch, then exec. Comes back only if that failed.
+fn become_command(
+    arguments: &[CString],
+    environment: &[CString],
+    stderr: &OwnedFd,
+    parent: Pid,
+    inherited: &Inherited,
+) -> Errno {
+    let run = || -> Result<(), Errno> {
+        // Whoever kills us with SIGKILL means the command: alone it would run on with a broken stderr.
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        if getppid() != parent {
+            return Err(Errno::ESRCH);
+        }
+        redirect(stderr.as_raw_fd(), libc::STDERR_FILENO)?;
+        inherited.restore()?;
+        // Searches PATH and gives a text file without `#!` to /bin/sh, as a shell would.
+        execvpe(&arguments[0], arguments, environment).map(|_| ())
+    };
+    run().err().unwrap_or(Errno::UnknownErrno)
+}
+
+/// dup2(2); its copy is not closed by exec, even where both are the same.
+fn redirect(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    #[expect(
+        unsafe_code,
+        reason = "the target is a descriptor number, which no safe wrapper takes"
+    )]
+    // SAFETY: dup2 and fcntl only touch the table of descriptors, and `from` is open.
+    let result = unsafe {
+        if from == to {
+            libc::fcntl(from, libc::F_SETFD, 0)
+        } else {
+            libc::dup2(from, to)
+        }
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Our environment to the byte, with the trace switched on in GODEBUG: order, doubles and entries without `=` stay.
+fn environment() -> Vec<CString> {
+    let prefix = [GODEBUG.as_bytes(), b"="].concat();
+    let merged = merge(std::env::var_os(GODEBUG).as_deref().map(OsStr::as_bytes));
+    let mut environment = raw_environment();
+    let Some(merged) = merged else {
+        return environment;
+    };
+    let entry = [&prefix[..], &merged[..]].concat();
+    let Ok(entry) = CString::new(entry) else {
+        return environment;
+    };
+    // getenv(3) finds the first of several, and so does the Go runtime's own reader.
+    match environment
+        .iter_mut()
+        .find(|known| known.as_bytes().starts_with(&prefix))
+    {
+        Some(known) => *known = entry,
+        None => environment.push(entry),
+    }
+    environment
+}
+
+#[cfg(target_os = "linux")]
+fn raw_environment() -> Vec<CString> {
+    let mut entries = Vec::new();
+    #[expect(unsafe_code, reason = "std::env drops entries without `=`")]
+    // SAFETY: `environ` is a list of C strings that ends with a null pointer (environ(7)); nobody changes it: gcwatch
+    // never sets a variable, and no other thread runs.
+    unsafe {
+        let mut entry = libc::environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            entries.push(CStr::from_ptr(*entry).to_owned());
+            entry = entry.add(1);
+        }
+    }
+    entries
+}
+
+#[cfg(not(target_os = "linux"))]
+fn raw_environment() -> Vec<CString> {
+    let entry =
+        |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+    std::env::vars_os()
+        .filter_map(|pair| CString::new(entry(pair)).ok())
+        .collect()
+}
+
+/// A pipe that keeps the edges of writes, where the kernel has such: read end, write end.
+fn stderr_pipe() -> Result<(OwnedFd, OwnedFd, Edges), Errno> {
+    let ((read, write), edges) = if let Ok(pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT) {
+        (pipe, Edges::Kept)
+    } else {
+        (pipe2(OFlag::O_CLOEXEC)?, Edges::Lost)
+    };
+    let _ = fcntl(read.as_fd(), FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+    Ok((read, write, edges))
+}
+
+/// Why the child could not become the command; `None` once it has. The pipe closes at exec.
+fn failure_of(pipe: OwnedFd) -> Option<Errno> {
+    let mut code = [0; 4];
+    let mut pipe = std::fs::File::from(pipe);
+    pipe.read_exact(&mut code).ok()?;
+    Some(Errno::from_raw(i32::from_ne_bytes(code)))
+}
+
+fn cannot_run(program: &OsStr, errno: Errno) -> Error {
+    let command = program.to_os_string();
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { command },
+        errno => Error::CannotRun {
+            command,
+            source: io::Error::from(errno),
+        },
+    }
+}
