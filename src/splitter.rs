@@ -65,8 +65,8 @@ pub struct Splitter {
     undecided: Vec<u8>,
     /// Whether the last byte of text was a newline, or none has come yet.
     at_line_start: bool,
-    /// Whether a cycle has been seen: scan statistics come only behind one.
-    cycle_seen: bool,
+    /// The last cycle: scan statistics come only behind one, and the next one is much like it.
+    last: Option<Cycle>,
     near_misses: u64,
     /// How many bytes have come out, as text or trace.
     taken: u64,
@@ -80,7 +80,7 @@ impl Splitter {
             held: Held::default(),
             undecided: Vec::new(),
             at_line_start: true,
-            cycle_seen: false,
+            last: None,
             near_misses: 0,
             taken: 0,
         }
@@ -143,10 +143,10 @@ impl Splitter {
         };
         match trace {
             Trace::Cycle(cycle) => {
-                self.cycle_seen = true;
+                self.last = Some(cycle.clone());
                 out.cycles.push(Taken { cycle, reassembled });
             }
-            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if !self.cycle_seen => {
+            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if self.last.is_none() => {
                 return false;
             }
             Trace::Sibling(_) => {}

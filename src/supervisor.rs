@@ -32,7 +32,7 @@ use crate::session::{Batch, Event, Session};
 
 /// So long bytes wait that may become a trace line: the runtime writes a line's forty pieces within one millisecond, unless
 /// its thread has to wait for a processor.
-const HOLD: Duration = Duration::from_millis(50);
+const HOLD: Duration = Duration::from_millis(80);
 
 /// So long the end of stderr is waited for behind the command's own end: another process may hold it for ever.
 const DRAIN: Duration = Duration::from_millis(100);

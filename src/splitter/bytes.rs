@@ -107,10 +107,8 @@ impl Splitter {
         };
         self.held.extend(&[index], &bytes[..len]);
         let candidate = &mut self.held.candidates[index];
-        candidate.place = walked.place;
-        candidate.tokens += walked.tokens;
-        candidate.edge = candidate.line.len();
-        candidate.torn = true;
+        candidate.interrupt();
+        candidate.advance(walked.place, candidate.tokens + walked.tokens, None);
         self.at_line_start = walked.ahead == Ahead::End;
         if walked.ahead == Ahead::End {
             self.close(index, out);

@@ -8,8 +8,9 @@ use crate::trace::Place;
 /// A line with so many tokens, each a write of its own and in order, is the runtime's beyond doubt.
 const CERTAIN: usize = 6;
 
-/// How many bytes are held at most; a line torn wider is given up.
-const MOST_HELD: usize = 256 << 10;
+/// How many bytes are held at most; a line torn wider is given up. A thread that writes a trace line may wait some ten
+/// milliseconds for a processor, in which another logs megabytes.
+const MOST_HELD: usize = 4 << 20;
 
 /// How many lines are followed at once at most. There is one for each Go process that writes at this moment.
 const MOST_CANDIDATES: usize = 8;
@@ -26,15 +27,55 @@ pub(super) struct Candidate {
     pub(super) tokens: usize,
     /// How many bytes lie before it.
     pub(super) edge: usize,
+    /// Its last piece, where that is a token.
+    last: Option<Piece>,
+    /// How many times other bytes came in between its pieces.
+    pub(super) tears: usize,
+    /// Whether other bytes came behind its last piece.
+    is_interrupted: bool,
+    /// The line that it was forked from, or itself.
+    origin: u64,
     /// Whether each piece so far was exactly one token.
     pub(super) by_tokens: bool,
-    /// Whether other bytes came in between.
-    pub(super) torn: bool,
     /// Whether its bytes are no longer among the held ones, because the text around them had to go on.
     detached: bool,
 }
 
+/// One token of a line.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// Its place.
+    before: Place,
+    len: usize,
+    /// Whether other bytes came before it.
+    behind_tear: bool,
+}
+
 impl Candidate {
+    /// Other bytes came.
+    pub(super) fn interrupt(&mut self) {
+        self.is_interrupted = true;
+    }
+
+    /// Whether other bytes came in between.
+    pub(super) fn is_torn(&self) -> bool {
+        self.tears > 0 || self.is_interrupted
+    }
+
+    /// The bytes that were added last reach a token edge; `write` is set where they are one write of the runtime.
+    pub(super) fn advance(&mut self, place: Place, tokens: usize, write: Option<usize>) {
+        self.last = write.map(|len| Piece {
+            before: self.place,
+            len,
+            behind_tear: self.is_interrupted,
+        });
+        self.tears += usize::from(self.is_interrupted);
+        self.is_interrupted = false;
+        self.place = place;
+        self.tokens = tokens;
+        self.edge = self.line.len();
+    }
+
     /// Whether it is the runtime's beyond doubt.
     fn is_certain(&self) -> bool {
         self.by_tokens && self.tokens >= CERTAIN
@@ -98,8 +139,15 @@ impl Held {
             place: walked.place,
             tokens: walked.tokens,
             edge: walked.len,
+            last: by_tokens.then_some(Piece {
+                before: Place::START,
+                len: piece.len(),
+                behind_tear: false,
+            }),
+            tears: 0,
+            is_interrupted: false,
+            origin: id,
             by_tokens,
-            torn: false,
             detached: false,
         });
     }
@@ -113,13 +161,83 @@ impl Held {
         let mut claims: Vec<usize> = (0..self.candidates.len())
             .filter(|index| expects(&self.candidates[*index]))
             .collect();
-        if let Some(certain) = claims
+        let certain = claims
             .iter()
-            .find(|index| self.candidates[**index].is_certain())
-        {
-            claims = vec![*certain];
+            .map(|index| &self.candidates[*index])
+            .find(|candidate| candidate.is_certain());
+        if let Some(origin) = certain.map(|candidate| candidate.origin) {
+            claims.retain(|index| self.candidates[*index].origin == origin);
         }
         claims
+    }
+
+    /// A write came a second time that may be the last token of a line: either may be the log's. The line is followed both
+    /// ways, and whole it shows which is the likelier; says whether that is so.
+    pub(super) fn fork(&mut self, write: &[u8]) -> bool {
+        let is_doubled = |candidate: &Candidate, last: &Piece| {
+            !candidate.detached
+                && candidate.is_at_edge()
+                && last.before != Place::START
+                && last.before.take_write(write) == Some(candidate.place)
+        };
+        let found = self
+            .candidates
+            .iter()
+            .enumerate()
+            .find_map(|(index, candidate)| {
+                candidate
+                    .last
+                    .filter(|last| is_doubled(candidate, last))
+                    .map(|last| (index, last))
+            });
+        let Some((index, first)) = found.filter(|_| self.candidates.len() < MOST_CANDIDATES) else {
+            return false;
+        };
+        self.next_id += 1;
+        let id = self.next_id;
+        let twin = &mut self.candidates[index];
+        let mut line = twin.line[..twin.line.len() - first.len].to_vec();
+        line.extend_from_slice(write);
+        let fork = Candidate {
+            id,
+            edge: line.len(),
+            line,
+            last: Some(Piece {
+                len: write.len(),
+                behind_tear: true,
+                ..first
+            }),
+            tears: twin.tears - usize::from(first.behind_tear) + 1,
+            is_interrupted: false,
+            ..*twin
+        };
+        twin.interrupt();
+        let twin = twin.id;
+        self.share_all_but(first.len, twin, id);
+        self.candidates.push(fork);
+        self.hold(write, &[id]);
+        true
+    }
+
+    /// Gives a line's bytes to a second one too, but for the last `len` of them.
+    fn share_all_but(&mut self, len: usize, owner: u64, second: u64) {
+        if let Some(last) = self
+            .runs
+            .iter()
+            .rposition(|run| run.owners.contains(&owner))
+        {
+            let run = &mut self.runs[last];
+            run.len -= len;
+            let owners = run.owners.clone();
+            self.runs.insert(last + 1, Run { len, owners });
+            for run in self
+                .runs
+                .range_mut(..=last)
+                .filter(|run| run.owners.contains(&owner))
+            {
+                run.owners.push(second);
+            }
+        }
     }
 
     /// The lines at these indices go on with `piece`.
@@ -172,9 +290,12 @@ impl Held {
     pub(super) fn release(&mut self, out: &mut Split, at_line_start: &mut bool) -> u64 {
         let mut near_misses = 0;
         let mut given_up = Vec::new();
+        let mut detached = Vec::new();
         for candidate in &mut self.candidates {
-            if candidate.is_certain() {
+            // Of several forks the first goes on: half a line does not show which is the likeliest.
+            if candidate.is_certain() && !detached.contains(&candidate.origin) {
                 candidate.detached = true;
+                detached.push(candidate.origin);
             } else {
                 near_misses += u64::from(is_near_miss(candidate.tokens));
                 given_up.push(candidate.id);

@@ -1,7 +1,8 @@
 //! Trace lines on a stream that keeps the edges of writes.
 
 use super::{Ahead, Split, Splitter, Walk, first_line, is_near_miss, walk};
-use crate::trace::Place;
+use crate::size::{MIB, Size};
+use crate::trace::{Cycle, Place, Trace, parse};
 
 impl Splitter {
     /// Takes one write, or the first 4096 bytes of a longer one, or the next.
@@ -17,11 +18,14 @@ impl Splitter {
                 return;
             }
         }
+        if self.held.fork(write) {
+            return;
+        }
         // Nobody's next token: foreign bytes in all of these lines, which they survive at a token edge only.
         for index in (0..self.held.candidates.len()).rev() {
             let candidate = &mut self.held.candidates[index];
             if candidate.is_at_edge() {
-                candidate.torn = true;
+                candidate.interrupt();
             } else {
                 self.give_up(index, out);
             }
@@ -35,21 +39,51 @@ impl Splitter {
     /// A write that is the next token of these lines.
     fn next_token(&mut self, claims: &[usize], write: &[u8], out: &mut Split) {
         self.held.extend(claims, write);
-        let mut whole = None;
         for index in claims {
             let candidate = &mut self.held.candidates[*index];
             if let Some(place) = candidate.place.take_write(write) {
-                candidate.place = place;
-                candidate.tokens += 1;
-                candidate.edge = candidate.line.len();
-            }
-            if candidate.place.is_end() {
-                whole.get_or_insert(*index);
+                candidate.advance(place, candidate.tokens + 1, Some(write.len()));
             }
         }
-        if let Some(index) = whole {
+        let candidates = &self.held.candidates;
+        let whole = claims
+            .iter()
+            .copied()
+            .filter(|index| candidates[*index].place.is_end());
+        let likeliest = whole.min_by_key(|index| {
+            let candidate = &candidates[*index];
+            // A writer that is interrupted seldom is so twice, and a lone digit is more often the log's than a long number.
+            (
+                self.surprise(&candidate.line),
+                candidate.tears,
+                std::cmp::Reverse(candidate.line.len()),
+            )
+        });
+        if let Some(index) = likeliest {
             self.close(index, out);
         }
+    }
+
+    /// How far a line is from what the last cycle made expect. Only the order of two such numbers means anything.
+    fn surprise(&self, line: &[u8]) -> u64 {
+        let (Some(Trace::Cycle(cycle)), Some(last)) = (parse(line), &self.last) else {
+            return 0;
+        };
+        let far = |a: Size, b: Size| (a.bytes().abs_diff(b.bytes()) / MIB).min(1000);
+        let scan = |cycle: &Cycle| cycle.scan.unwrap_or_default();
+        let numbers = 1000 * u64::from(cycle.number != last.number.wrapping_add(1))
+            + 1000 * u64::from(cycle.procs != last.procs);
+        let sizes = [
+            far(cycle.heap.start, last.heap.start),
+            far(cycle.heap.end, last.heap.end),
+            far(cycle.heap.live, last.heap.live),
+            far(cycle.goal, last.goal),
+            far(scan(&cycle).stacks, scan(last).stacks),
+            far(scan(&cycle).globals, scan(last).globals),
+        ];
+        numbers
+            + cycle.gc_cpu_percent.abs_diff(last.gc_cpu_percent).min(1000)
+            + sizes.iter().sum::<u64>()
     }
 
     /// Whether a line goes on with this write, though not with one whole token: how many of its bytes belong to the line.
@@ -58,7 +92,7 @@ impl Splitter {
     /// its beginning, because a number that seemed whole may go on.
     fn go_on(&mut self, index: usize, write: &[u8], out: &mut Split) -> Option<usize> {
         let candidate = &mut self.held.candidates[index];
-        if candidate.torn {
+        if candidate.is_torn() {
             return None;
         }
         let before = candidate.line.len();
@@ -95,7 +129,7 @@ impl Splitter {
         if !candidate.place.is_end() {
             return;
         }
-        let (line, torn) = (candidate.line.clone(), candidate.torn);
+        let (line, torn) = (candidate.line.clone(), candidate.is_torn());
         if self.take_line(&line, torn, out) {
             self.held.take(index, out);
         } else {

@@ -74,6 +74,25 @@ impl Token {
         }
     }
 
+    /// Whether a number is written as the runtime writes it: without leading zeros, and a time with as many decimals as its
+    /// size asks for (`mgc.go`, `fmtNSAsMS`).
+    fn is_in_runtimes_form(self, number: &[u8]) -> bool {
+        let Token::Value(form, _) = self else {
+            return true;
+        };
+        match (form, number) {
+            (
+                Form::Millis,
+                [b'0', b'.', b'0', _, _] | [b'0', b'.', b'1'..=b'9', _] | [b'1'..=b'9', b'.', _],
+            )
+            | (_, [b'0'])
+            | (Form::Seconds, [b'0', b'.', ..]) => true,
+            (Form::Millis, [b'1'..=b'9', _, ..]) => !number.contains(&b'.'),
+            (Form::Millis, _) | (_, [b'0', ..] | [b'-', b'0', ..]) => false,
+            _ => true,
+        }
+    }
+
     /// Longer literals first, so that `%: ` is tried before `%`.
     fn rank(self) -> usize {
         match self {
@@ -162,9 +181,11 @@ impl Place {
         Step::Dead
     }
 
-    /// Where one write leads that is the next token and nothing else.
+    /// Where one write of the runtime leads that is the next token and nothing else.
     pub fn take_write(self, write: &[u8]) -> Option<Place> {
-        let is_it = |token: &Token| matches!(complete(*token, write), Some((_, [])));
+        let is_it = |token: &Token| {
+            matches!(complete(*token, write), Some((_, []))) && token.is_in_runtimes_form(write)
+        };
         self.node()
             .edges
             .iter()
