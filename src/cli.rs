@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
 
 use crate::detector::{DetectorConfig, Rule};
@@ -111,16 +111,11 @@ pub struct Args {
     /// Judge a saved stderr; `-` reads standard input
     ///
     /// What a program printed under GODEBUG=gctrace=1, with or without its other output. Example: `--from service.log`.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "GCWATCH_FROM",
-        conflicts_with = "command"
-    )]
+    #[arg(long, value_name = "FILE", env = "GCWATCH_FROM")]
     from: Option<PathBuf>,
 
     /// With `--from`: pass the text that is no trace through to stdout
-    #[arg(long, env = "GCWATCH_ECHO", requires = "from", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "GCWATCH_ECHO", value_parser = FalseyValueParser::new())]
     echo: bool,
 
     /// Write the trace lines here, reassembled, as the runtime wrote them
@@ -254,17 +249,28 @@ impl Args {
         let usage = |text: &str| Err(Error::Usage(text.into()));
         let is_stdout =
             |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str() == "-");
-        let source = match self.from {
-            Some(path) => Source::Log(path),
-            None if self.command.is_empty() => {
+        let source = match (self.from, self.command) {
+            (Some(_), command) if !command.is_empty() => {
+                return usage(
+                    "`--from` judges a saved log and runs no command: leave one of the two out",
+                );
+            }
+            (Some(path), _) => Source::Log(path),
+            (None, command) if command.is_empty() => {
                 return usage(
                     "there is nothing to watch: write `gcwatch -- COMMAND`, or `gcwatch --from FILE`",
                 );
             }
-            None => Source::Command(self.command),
+            (None, command) => Source::Command(command),
         };
+        let has_command = matches!(source, Source::Command(_));
+        if self.echo && has_command {
+            return usage(
+                "`--echo` works only with `--from`: the text of a command goes to stderr anyway",
+            );
+        }
         if is_stdout(&self.json) {
-            if matches!(source, Source::Command(_)) {
+            if has_command {
                 return usage(
                     "`--json -` works only with `--from`, since stdout is the command's: name a file",
                 );
@@ -327,13 +333,28 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 
 /// clap's message in one line: the error itself and what clap would try, without the usage.
 fn one_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let told = lines.take_while(|line| {
+    let told = error.render().to_string();
+    let first = told
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(argument))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && !argument.starts_with('-')
+    {
+        return format!("{first}; the command goes behind `--`, as in `gcwatch -- {argument}`");
+    }
+    let lines = told
+        .lines()
+        .skip(1)
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let hints = lines.take_while(|line| {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
-    let told: Vec<&str> = told
-        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
-        .collect();
-    told.join("; ")
+    std::iter::once(first)
+        .chain(hints)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

@@ -116,7 +116,7 @@ impl Splitter {
     /// The stream ended: everything left was text.
     pub fn finish(&mut self, out: &mut Split) {
         self.drop_undecided(out);
-        self.held.finish(out);
+        self.near_misses += self.held.finish(out);
     }
 
     /// How many lines began like a trace line, `gc N @`, and were none: from a Go release that is not known here, maybe.

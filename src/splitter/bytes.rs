@@ -107,7 +107,6 @@ impl Splitter {
         };
         self.held.extend(&[index], &bytes[..len]);
         let candidate = &mut self.held.candidates[index];
-        candidate.interrupt();
         candidate.advance(walked.place, candidate.tokens + walked.tokens, None);
         self.at_line_start = walked.ahead == Ahead::End;
         if walked.ahead == Ahead::End {

@@ -53,7 +53,7 @@ struct Piece {
 
 impl Candidate {
     /// Other bytes came.
-    pub(super) fn interrupt(&mut self) {
+    fn interrupt(&mut self) {
         self.is_interrupted = true;
     }
 
@@ -121,6 +121,7 @@ impl Held {
 
     /// Text: goes out at once where nothing before it is held.
     pub(super) fn text(&mut self, text: &[u8], out: &mut Split) {
+        self.candidates.iter_mut().for_each(Candidate::interrupt);
         if self.runs.is_empty() {
             out.text.extend_from_slice(text);
         } else {
@@ -132,6 +133,7 @@ impl Held {
     pub(super) fn begin(&mut self, piece: &[u8], walked: &Walk, by_tokens: bool) {
         self.next_id += 1;
         let id = self.next_id;
+        self.candidates.iter_mut().for_each(Candidate::interrupt);
         self.hold(piece, &[id]);
         self.candidates.push(Candidate {
             id,
@@ -325,11 +327,17 @@ impl Held {
         near_misses
     }
 
-    /// Gives up everything.
-    pub(super) fn finish(&mut self, out: &mut Split) {
+    /// Gives up everything; says how many lines began like a cycle's and went on otherwise. One that the end of its process
+    /// cut short is none of these.
+    pub(super) fn finish(&mut self, out: &mut Split) -> u64 {
+        let is_near_miss = |candidate: &&Candidate| {
+            is_near_miss(candidate.tokens) && candidate.is_interrupted && !candidate.by_tokens
+        };
+        let near_misses = self.candidates.iter().filter(is_near_miss).count();
         while !self.candidates.is_empty() {
             self.give_up(0, out);
         }
+        near_misses as u64
     }
 
     fn hold(&mut self, bytes: &[u8], owners: &[u64]) {

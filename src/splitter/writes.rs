@@ -23,10 +23,7 @@ impl Splitter {
         }
         // Nobody's next token: foreign bytes in all of these lines, which they survive at a token edge only.
         for index in (0..self.held.candidates.len()).rev() {
-            let candidate = &mut self.held.candidates[index];
-            if candidate.is_at_edge() {
-                candidate.interrupt();
-            } else {
+            if !self.held.candidates[index].is_at_edge() {
                 self.give_up(index, out);
             }
         }

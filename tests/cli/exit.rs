@@ -1,0 +1,218 @@
+//! How gcwatch ends.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Gcwatch, NONE, RELEASES, probe, trace};
+
+#[test]
+fn the_exit_code_of_a_go_program_is_mirrored() {
+    for release in RELEASES {
+        let done = Gcwatch::new(["--quiet"])
+            .watch(probe(release), ["exit", "7"])
+            .run()
+            .exits(7);
+        assert_eq!(done.stdout(), "probe: done\n");
+        Gcwatch::new(["--on-leak", "fail"])
+            .watch(probe(release), ["exit", "0"])
+            .run()
+            .exits(0);
+    }
+}
+
+#[test]
+fn every_exit_code_is_mirrored() {
+    for code in 0..=255 {
+        let done = Gcwatch::new(["-q"])
+            .script(&format!("exit {code}"))
+            .run()
+            .exits(code);
+        assert_eq!(
+            (done.stdout(), done.stderr()),
+            (String::new(), String::new())
+        );
+    }
+}
+
+#[test]
+fn a_go_program_that_dies_of_sigsegv_is_mirrored_by_the_same_signal() {
+    for release in RELEASES {
+        Gcwatch::new(["-q"])
+            .watch(probe(release), ["segv"])
+            .run()
+            .dies_of(Signal::SIGSEGV);
+    }
+}
+
+#[test]
+fn every_deadly_signal_is_mirrored() {
+    let harmless = [
+        Signal::SIGCHLD,
+        Signal::SIGCONT,
+        Signal::SIGURG,
+        Signal::SIGWINCH,
+    ];
+    let stops = [
+        Signal::SIGSTOP,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+    ];
+    for signal in
+        Signal::iterator().filter(|signal| !harmless.contains(signal) && !stops.contains(signal))
+    {
+        Gcwatch::new(["-q"])
+            .script(&format!("kill -{} $$", signal as i32))
+            .run()
+            .dies_of(signal);
+    }
+}
+
+#[test]
+fn a_command_that_is_not_found_or_cannot_be_run_is_said_in_one_line() {
+    let refused = |command: &str, code: i32, why: &str| {
+        let done = Gcwatch::new(NONE).watch(command, ["x"]).run().exits(code);
+        assert_eq!(done.stdout(), "");
+        done.says_only(&format!("gcwatch: cannot run `{command}`: {why}"));
+    };
+    refused(
+        "no-such-program",
+        127,
+        "not found; it is in no folder of PATH; write `./NAME` for a program in this folder",
+    );
+    refused("./no/such", 127, "not found; is the path right?");
+    refused(
+        "./LICENSE",
+        126,
+        "permission denied; is it executable? try `chmod +x ./LICENSE`",
+    );
+    refused(
+        "./src",
+        126,
+        "permission denied; it is a folder, name the program in it",
+    );
+}
+
+#[test]
+fn a_script_without_an_interpreter_line_runs_as_under_a_shell() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("script");
+    fs::write(&script, "echo \"$0 $1\"; exit 3\n").expect("a file");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    let done = Gcwatch::new(["-q"]).watch(&script, ["x y"]).run().exits(3);
+    assert_eq!(done.stdout(), format!("{} x y\n", script.display()));
+}
+
+#[test]
+fn a_server_that_is_stopped_by_for_has_not_failed() {
+    for release in RELEASES {
+        let began = Instant::now();
+        let done = Gcwatch::new(["--for", "5s"])
+            .watch(probe(release), ["server"])
+            .run()
+            .exits(0);
+        assert!(began.elapsed() >= Duration::from_secs(5));
+        let done = done.says("shutting down");
+        assert!(
+            done.last_line()
+                .starts_with("gcwatch: SUMMARY: inconclusive: "),
+            "{}",
+            done.stderr()
+        );
+    }
+}
+
+#[test]
+fn a_server_that_does_not_stop_is_killed() {
+    let options = ["--for", "1s", "--kill-after", "500ms", "-q"];
+    Gcwatch::new(options)
+        .watch(probe("1.27"), ["ignore-term"])
+        .run()
+        .exits(137);
+}
+
+#[test]
+fn a_stopped_command_also_ends_when_asked_to() {
+    Gcwatch::new(["--for", "500ms", "-q"])
+        .script("kill -STOP $$; exit 9")
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn only_a_command_that_fails_of_itself_has_failed() {
+    Gcwatch::new(["--for", "1h", "-q"])
+        .script("exit 5")
+        .run()
+        .exits(5);
+    Gcwatch::new(["--for", "500ms", "-q"])
+        .script("trap 'exit 5' TERM; while :; do sleep 0.05; done")
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn the_gate_fails_a_leak_and_a_run_that_measured_nothing() {
+    let leak = trace((0..12).map(|cycle| 3 + cycle * 2));
+    let strict = |more: &[&str]| {
+        Gcwatch::new(["--rule", "strict", "--from", "-"].iter().chain(more))
+            .input(leak.clone())
+            .run()
+    };
+    strict(&[]).exits(0);
+    strict(&["--on-leak", "report", "--on-inconclusive", "fail"]).exits(0);
+    strict(&["--on-leak", "fail"]).exits(23);
+    strict(&["--on-leak", "stop"]).exits(23);
+    strict(&["--on-leak", "fail", "--leak-exit-code", "99"]).exits(99);
+    let short = |more: &[&str]| {
+        Gcwatch::new(["--from", "-", "--on-leak", "fail"].iter().chain(more))
+            .input(trace([3, 4]))
+            .run()
+    };
+    short(&[]).exits(0);
+    short(&["--on-inconclusive", "fail"])
+        .exits(24)
+        .says("SUMMARY: inconclusive: 2 cycles seen, 14 needed");
+    for on_leak in ["fail", "stop"] {
+        Gcwatch::new(["--on-leak", on_leak])
+            .script("exit 0")
+            .run()
+            .exits(24)
+            .says("no GC cycle seen");
+    }
+    Gcwatch::new(["--on-leak", "fail"])
+        .script("exit 3")
+        .run()
+        .exits(3);
+}
+
+#[test]
+fn a_budget_makes_a_leak_verdict() {
+    let heaps = trace([10, 20, 40, 70, 30]);
+    let budget = |more: &[&str]| {
+        Gcwatch::new(["--from", "-", "--on-leak", "fail"].iter().chain(more))
+            .input(heaps.clone())
+            .run()
+    };
+    let done = budget(&["--max-live", "64MiB"]).exits(23);
+    assert_eq!(
+        done.last_line(),
+        "gcwatch: SUMMARY: leak: live heap 70 MiB is over the budget of 64 MiB at cycle 4"
+    );
+    budget(&["--max-live", "70MiB"]).exits(0);
+    budget(&["--max-live", "64MiB", "--warmup", "5s"]).exits(0);
+}
+
+#[test]
+fn a_budget_stops_a_go_program_at_once() {
+    let began = Instant::now();
+    let options = ["--max-live", "1MiB", "--on-leak", "stop"];
+    Gcwatch::new(options)
+        .watch(crate::support::go("1.27", "examples/leaky"), NONE)
+        .run()
+        .exits(23);
+    assert!(began.elapsed() < Duration::from_secs(20));
+}

@@ -1,0 +1,10 @@
+//! The program from outside: real processes, real Go programs, real signals.
+
+mod bad_input;
+mod exit;
+mod leaky;
+mod passthrough;
+mod replay;
+mod reports;
+mod signals;
+mod support;
