@@ -50,7 +50,9 @@ var styles = map[string]style{
 		return []byte(fmt.Sprintf("\x1b[3%dm%d\x1b[0m \x1b[1mrequest\x1b[22m\r\n", 1+n%7, n))
 	},
 	"random": func(_ int, dice *rand.Rand) []byte {
-		piece := make([]byte, 1+dice.Intn(200))
+		// A lone digit or newline may be just the token that is due in a torn trace line: then nobody can tell which
+		// of the two is the log's, and the one may stand in the place of the other.
+		piece := make([]byte, 8+dice.Intn(200))
 		dice.Read(piece)
 		return piece
 	},
@@ -66,7 +68,7 @@ var styles = map[string]style{
 			"[svc] " + trace + "\n", // relayed from another service
 			"gc 3 @0.1s\n",
 			"gc 777\n",
-			trace[:n%len(trace)] + "\n", // cut short anywhere
+			trace[:1+n%(len(trace)-1)] + "\n", // cut short anywhere, but no lone newline: see random
 			"gc\n",
 			"GC forced? no\n",
 			strings.ToUpper(trace) + "\n",
