@@ -20,7 +20,6 @@ mod swing;
 mod thirds;
 mod verdict;
 mod withdrawal;
-mod wording;
 
 use std::time::Duration;
 
@@ -250,7 +249,7 @@ mod tests {
         let judgement = detector.judgement();
         assert_eq!(judgement.verdict, Verdict::Leak(Leak::Floor(rise.clone())));
         let growth = judgement.growth.expect("a rate");
-        let rate = growth.bytes_per_second / stats::real(MIB);
+        let rate = growth.bytes_per_second / crate::wording::real(MIB);
         assert!((0.4..0.6).contains(&rate), "{rate}");
         assert!(growth.low < growth.bytes_per_second && growth.bytes_per_second < growth.high);
     }

@@ -18,3 +18,4 @@ pub mod splitter;
 pub mod summary;
 pub mod supervisor;
 pub mod trace;
+mod wording;

@@ -89,6 +89,21 @@ pub struct OverBudget {
     pub budget: Size,
 }
 
+impl fmt::Display for OverBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cycle,
+            live,
+            budget,
+            ..
+        } = self;
+        write!(
+            f,
+            "live heap {live} is over the budget of {budget} at cycle {cycle}"
+        )
+    }
+}
+
 /// How fast the floor of the live heap rises, with an interval that holds the true rate about 19 times in 20.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Growth {

@@ -218,7 +218,8 @@ impl FloorRule {
         Ok(Clean {
             cycles: self.cycles,
             observed: duration(observed),
-            smallest_visible_leak: conditions::least_rise(self.min_rise, end) * stats::real(MIB)
+            smallest_visible_leak: conditions::least_rise(self.min_rise, end)
+                * crate::wording::real(MIB)
                 / observed.max(TRACE_CLOCK),
             sight: Sight::Floors(floors),
         })

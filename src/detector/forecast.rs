@@ -1,8 +1,8 @@
 //! When a growing live heap reaches a limit.
 
 use super::change::Growth;
-use super::stats::real;
 use crate::size::Size;
+use crate::wording::real;
 
 /// How long until the live heap reaches a limit, in seconds from now.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 use super::change::Growth;
 use super::ladder::{FEWEST_POINTS, Window};
 use crate::size::MIB;
+use crate::wording::real;
 
 /// The 99 % quantile of the normal distribution. 95 % would be too bold: neighbouring floors are not independent.
 const QUANTILE: f64 = 2.58;
@@ -80,12 +81,6 @@ fn theil_sen(points: &[(f64, f64)]) -> Option<Slope> {
 /// Keeps a divisor above zero.
 fn positive(seconds: f64) -> f64 {
     seconds.max(1e-9)
-}
-
-/// A count as a number to reckon with.
-#[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
-pub(super) fn real(count: u64) -> f64 {
-    count as f64
 }
 
 /// A whole number as an index; below zero is 0.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::change::Rise;
 use super::ladder::Window;
-use super::stats::{self, real};
+use super::stats::{self};
 use super::verdict::{Clean, Inconclusive, Leak, Sight, Verdict};
 use super::{TRACE_CLOCK, seconds};
 use crate::size::{MIB, Size};
+use crate::wording::real;
 
 /// Counts cycles in a row whose live heap is higher than the one before.
 #[derive(Clone, Debug, Default)]

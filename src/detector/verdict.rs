@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::change::{OverBudget, Rise};
-use super::wording::{Rate, Rounded, count};
 use crate::size::Size;
+use crate::wording::{Rate, Rounded, count, sizes};
 
 /// Does the process leak? Shown as its reason, one sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,11 +72,7 @@ impl fmt::Display for Leak {
                 count(steps(rise), "cycle"),
                 from_to(rise)
             ),
-            Self::OverBudget(over) => write!(
-                f,
-                "live heap {} is over the budget of {} at cycle {}",
-                over.live, over.budget, over.cycle
-            ),
+            Self::OverBudget(over) => over.fmt(f),
         }
     }
 }
@@ -226,10 +222,8 @@ fn steps(rise: &Rise) -> u64 {
 
 /// `21 to 37 MiB`.
 fn from_to(rise: &Rise) -> String {
-    let [first, last] =
-        [rise.floors.first(), rise.floors.last()].map(|floor| floor.copied().unwrap_or_default());
-    let first = first.to_string();
-    format!("{} to {last}", first.trim_end_matches(" MiB"))
+    let end = |floor: Option<&Size>| floor.copied().unwrap_or_default();
+    sizes(&[end(rise.floors.first()), end(rise.floors.last())], " to ")
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::Reporter;
-use crate::detector::{
-    Growth, Leak, OverBudget, Rise, Verdict, Withdrawal, WithdrawnWhy, forecast,
-};
+use crate::demux::ProcessId;
+use crate::detector::{Forecast, Growth, Leak, Rise, Verdict, Withdrawal, WithdrawnWhy, forecast};
 use crate::exit::Exit;
 use crate::session::Event;
-use crate::size::{MIB, Size};
+use crate::size::Size;
 use crate::summary::{Limit, ProcessSummary, RunVerdict, Summary};
+use crate::wording::{Rounded, about, count, mib, millis, sizes};
 
 /// The plot is this many characters wide at most.
 const PLOT_WIDTH: usize = 40;
@@ -56,15 +56,18 @@ impl<W: io::Write> Terminal<W> {
         format!("{style}{text}{style:#}")
     }
 
-    fn flagged(&mut self, rise: &Rise, limit: Option<&Limit>) -> io::Result<()> {
-        self.leak(&rise_in_words(rise))?;
+    fn flagged(&mut self, whose: &str, rise: &Rise, limit: Option<&Limit>) -> io::Result<()> {
+        self.leak(&format!("{whose}{}", rise_in_words(rise)))?;
         match &rise.growth {
-            Some(growth) => self.leak(&growth_in_words(growth, rise.live, limit)),
+            Some(growth) => self.leak(&format!(
+                "{whose}{}",
+                growth_in_words(growth, rise.live, limit)
+            )),
             None => Ok(()),
         }
     }
 
-    fn withdrawn(&mut self, withdrawal: &Withdrawal) -> io::Result<()> {
+    fn withdrawn(&mut self, whose: &str, withdrawal: &Withdrawal) -> io::Result<()> {
         let Withdrawal {
             at,
             why,
@@ -72,31 +75,20 @@ impl<W: io::Write> Terminal<W> {
             quiet,
             ..
         } = withdrawal;
-        let at = time(*at);
-        match why {
-            WithdrawnWhy::GivenBack => self.line(&format!(
-                "withdrawn at {at}: {why}, live heap is {level} again"
-            )),
-            WithdrawnWhy::LevelledOff => self.line(&format!(
-                "withdrawn at {at}: {why} at {level} (no new floor for {})",
-                time(*quiet)
-            )),
-        }
-    }
-
-    fn over_budget(&mut self, over: &OverBudget) -> io::Result<()> {
-        self.leak(&format!(
-            "live heap {} is over the budget of {} at cycle {}",
-            over.live, over.budget, over.cycle
-        ))
+        let at = Rounded::down(*at);
+        let how = match why {
+            WithdrawnWhy::GivenBack => format!("live heap is {level} again"),
+            WithdrawnWhy::LevelledOff => {
+                format!("no new floor above {level} for {}", Rounded::down(*quiet))
+            }
+        };
+        self.line(&format!("{whose}withdrawn at {at}: {why}, {how}"))
     }
 
     fn process(&mut self, process: &ProcessSummary) -> io::Result<()> {
-        let first = process.first.heap.live.to_string();
         self.line(&format!(
-            "live heap {} -> {}, peak {}, goal {}  {}",
-            first.trim_end_matches(" MiB"),
-            process.last.heap.live,
+            "live heap {}, peak {}, goal {}  {}",
+            sizes(&[process.first.heap.live, process.last.heap.live], " -> "),
             process.peak,
             process.last.goal,
             plot(&process.live.lows(PLOT_WIDTH)),
@@ -110,32 +102,46 @@ impl<W: io::Write> Terminal<W> {
                 .as_ref()
                 .map_or("not judged", |judgement| judgement.verdict.word());
             self.line(&format!(
-                "process {}: {word}, {}, live heap {} -> {}",
+                "process {}: {word}, {}, live heap {}",
                 process.process.0,
                 count(process.cycles, "cycle"),
-                process.first.heap.live.to_string().trim_end_matches(" MiB"),
-                process.last.heap.live,
+                sizes(&[process.first.heap.live, process.last.heap.live], " -> "),
             ))?;
         }
         let more = summary.dropped_processes
             + summary.processes.len().saturating_sub(MOST_PROCESS_LINES) as u64;
         if more > 0 {
-            self.line(&format!(
-                "and {} more",
-                count_as(more, "process", "processes")
-            ))
+            self.line(&format!("and {more} more"))
         } else {
             Ok(())
         }
     }
 }
 
+/// Names a process where there are several.
+fn whose(process: ProcessId, summary: &Summary) -> String {
+    let several = summary.dropped_processes > 0 || summary.processes.len() > 1;
+    if several {
+        format!("process {}: ", process.0)
+    } else {
+        String::new()
+    }
+}
+
 impl<W: io::Write> Reporter for Terminal<W> {
     fn event(&mut self, event: &Event, summary: &Summary) -> io::Result<()> {
         match event {
-            Event::Flagged { rise, .. } => self.flagged(rise, summary.limit.as_ref()),
-            Event::Withdrawn { withdrawal, .. } => self.withdrawn(withdrawal),
-            Event::OverBudget { over_budget, .. } => self.over_budget(over_budget),
+            Event::Flagged { process, rise } => {
+                self.flagged(&whose(*process, summary), rise, summary.limit.as_ref())
+            }
+            Event::Withdrawn {
+                process,
+                withdrawal,
+            } => self.withdrawn(&whose(*process, summary), withdrawal),
+            Event::OverBudget {
+                process,
+                over_budget,
+            } => self.leak(&format!("{}{over_budget}", whose(*process, summary))),
             _ => Ok(()),
         }
     }
@@ -161,26 +167,25 @@ impl<W: io::Write> Reporter for Terminal<W> {
 
 /// `live heap rose across 6 windows of 12 cycles: 21, 24, … 37 MiB in 27 s, and never came back`.
 fn rise_in_words(rise: &Rise) -> String {
-    let steps = rise.floors.len().saturating_sub(1) as u64;
-    let floors: Vec<String> = rise.floors.iter().map(|floor| whole_mib(*floor)).collect();
-    let floors = floors.join(", ");
-    let span = time(rise.span);
     format!(
-        "live heap rose across {} of {}: {floors} MiB in {span}, and never came back",
-        count(steps, "window"),
+        "live heap rose across {} of {}: {} in {}, and never came back",
+        count(rise.floors.len().saturating_sub(1) as u64, "window"),
         count(rise.window_cycles, "cycle"),
+        sizes(&rise.floors, ", "),
+        Rounded::down(rise.span),
     )
 }
 
 /// `+0.58 MiB/s (0.49 to 0.70), 0.13 MiB a cycle; 512 MiB (GOMEMLIMIT) in about 14 min (11 to 17)`.
 fn growth_in_words(growth: &Growth, live: Size, limit: Option<&Limit>) -> String {
-    let rate = format!(
-        "+{} MiB/s ({} to {}), {} MiB a cycle",
-        mib(growth.bytes_per_second),
-        mib(growth.low),
-        mib(growth.high),
-        mib(growth.bytes_per_cycle)
-    );
+    let [rate, low, high, per_cycle] = [
+        growth.bytes_per_second,
+        growth.low,
+        growth.high,
+        growth.bytes_per_cycle,
+    ]
+    .map(mib);
+    let rate = format!("+{rate} MiB/s ({low} to {high}), {per_cycle} MiB a cycle");
     let (goal, size) = match limit {
         Some(limit) => (format!("{} ({})", limit.size, limit.from), limit.size),
         None => (
@@ -188,21 +193,26 @@ fn growth_in_words(growth: &Growth, live: Size, limit: Option<&Limit>) -> String
             Size::from_bytes(live.bytes().saturating_mul(2)),
         ),
     };
-    let Some(forecast) = forecast(growth, live, size) else {
-        return rate;
-    };
-    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    let soonest = seconds(forecast.soonest);
-    match forecast.latest {
-        Some(latest) => {
-            let about = time(seconds(forecast.seconds));
+    match forecast(growth, live, size) {
+        None => rate,
+        Some(Forecast {
+            seconds,
+            soonest,
+            latest: Some(latest),
+        }) => {
             format!(
-                "{rate}; {goal} in about {about} ({} to {})",
-                time(soonest),
-                time(seconds(latest))
+                "{rate}; {goal} in about {}",
+                about(seconds, soonest, latest)
             )
         }
-        None => format!("{rate}; {goal} not before {}", time(soonest)),
+        Some(Forecast {
+            soonest,
+            latest: None,
+            ..
+        }) => {
+            let soonest = Duration::try_from_secs_f64(soonest).unwrap_or(Duration::MAX);
+            format!("{rate}; {goal} not before {}", Rounded::down(soonest))
+        }
     }
 }
 
@@ -212,20 +222,21 @@ fn run_in_words(summary: &Summary) -> String {
         format!("ran {:.1} s, ", wall.as_secs_f64())
     });
     let cycles = count(summary.cycles(), "GC cycle");
-    let (reassembled, lost) = (summary.reassembled(), summary.lost());
-    let read = format!("{ran}{cycles} ({reassembled} reassembled, {lost} lost)");
-    let pause = summary
+    let read = format!(
+        "{ran}{cycles} ({} reassembled, {} lost)",
+        summary.reassembled(),
+        summary.lost()
+    );
+    let longest_pause = summary
         .processes
         .iter()
         .map(|process| process.longest_pause)
         .max();
-    let percent = summary
-        .decisive()
-        .map(|process| process.last.gc_cpu_percent);
-    match (percent, pause) {
-        (Some(percent), Some(pause)) => {
+    match (summary.decisive(), longest_pause) {
+        (Some(process), Some(pause)) => {
             format!(
-                "{read}, {percent} % of CPU in GC, longest pause {} ms",
+                "{read}, {} % of CPU in GC, longest pause {} ms",
+                process.last.gc_cpu_percent,
                 millis(pause)
             )
         }
@@ -234,20 +245,17 @@ fn run_in_words(summary: &Summary) -> String {
 }
 
 fn verdict_in_words(summary: &Summary) -> String {
-    let Some((process, judgement)) = summary.decisive().and_then(|process| {
+    let verdict = |process: &ProcessSummary| {
         process
             .judgement
             .as_ref()
-            .map(|judgement| (process, judgement))
-    }) else {
-        return summary.reason();
+            .map(|judgement| judgement.verdict.clone())
     };
-    match (&judgement.verdict, summary.processes.len()) {
-        (Verdict::Leak(Leak::Floor(_) | Leak::Strict(_)), 1) => {
+    match (&summary.processes[..], summary.decisive().and_then(verdict)) {
+        ([process], Some(Verdict::Leak(Leak::Floor(_) | Leak::Strict(_)))) => {
             let grown = process.last.heap.live.mib() - process.first.heap.live.mib();
-            let rate = judgement.growth.map_or_else(String::new, |growth| {
-                format!(" (+{} MiB/s)", mib(growth.bytes_per_second))
-            });
+            let rate = |growth: Growth| format!(" (+{} MiB/s)", mib(growth.bytes_per_second));
+            let rate = process.growth().map_or_else(String::new, rate);
             format!(
                 "live heap {grown:+.0} MiB in {}{rate}",
                 count(process.cycles, "cycle")
@@ -255,51 +263,6 @@ fn verdict_in_words(summary: &Summary) -> String {
         }
         _ => summary.reason(),
     }
-}
-
-fn whole_mib(size: Size) -> String {
-    size.to_string().trim_end_matches(" MiB").into()
-}
-
-/// Bytes as MiB, with as many decimals as tell something.
-#[expect(clippy::cast_precision_loss, reason = "one MiB is exact")]
-fn mib(bytes: f64) -> String {
-    let mib = bytes / MIB as f64;
-    if mib.abs() >= 10.0 {
-        format!("{mib:.1}")
-    } else {
-        format!("{mib:.2}")
-    }
-}
-
-/// Milliseconds with two digits that count.
-fn millis(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1e3;
-    if millis >= 10.0 {
-        format!("{millis:.0}")
-    } else {
-        format!("{millis:.2}")
-    }
-}
-
-/// A time in the unit that fits.
-fn time(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    match time.as_secs() {
-        0..10 => format!("{seconds:.1} s"),
-        10..120 => format!("{seconds:.0} s"),
-        120..7_200 => format!("{:.0} min", seconds / 60.0),
-        7_200..172_800 => format!("{:.0} h", seconds / 3_600.0),
-        _ => format!("{:.0} days", seconds / 86_400.0),
-    }
-}
-
-fn count(number: u64, noun: &str) -> String {
-    count_as(number, noun, &format!("{noun}s"))
-}
-
-fn count_as(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A line of blocks, the lowest value lowest; zero is the ground.

@@ -26,7 +26,7 @@ fn four_lines_of_go_1_5_are_read_and_the_strict_rule_calls_them_a_leak() {
         "fail",
     ];
     let done = Gcwatch::new(strict).input(GO_1_5).run().exits(23);
-    let done = done.says("gcwatch: leak: live heap rose across 3 windows of 1 cycle: 3, 7, 14, 29 MiB in 0.0 s, and never came back\n");
+    let done = done.says("gcwatch: leak: live heap rose across 3 windows of 1 cycle: 3, 7, 14, 29 MiB in 0 s, and never came back\n");
     let done = done.says(
         "gcwatch: 4 GC cycles (0 reassembled, 0 lost), 3 % of CPU in GC, longest pause 0.20 ms\n",
     );

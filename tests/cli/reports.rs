@@ -440,7 +440,7 @@ fn the_summary_for_people_has_eight_lines_at_most_and_the_verdict_last() {
         "{}",
         done.stderr()
     );
-    let done = done.says("and 8 processes more");
+    let done = done.says("and 8 more");
     assert!(
         done.last_line()
             .starts_with("gcwatch: SUMMARY: inconclusive: process "),

@@ -1,5 +1,7 @@
 //! The pure half of gcwatch, through its public API.
 
 mod detector;
+mod layers;
 mod runtime;
+mod sessions;
 mod splitting;

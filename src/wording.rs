@@ -1,25 +1,85 @@
-//! Counts, times and rates as a reader wants them.
+//! Counts, sizes, times and rates as a reader wants them.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::stats::real;
-use crate::size::MIB;
+use crate::size::{MIB, Size};
+
+/// A count as a number to reckon with.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "above 2^53 the last digits do not matter"
+)]
+pub(crate) fn real(count: u64) -> f64 {
+    count as f64
+}
 
 /// `1 cycle`, `2 cycles`.
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `3, 7, 14 MiB`, or `3 -> 14 MiB`: the unit once.
+pub(crate) fn sizes(sizes: &[Size], between: &str) -> String {
+    let sizes: Vec<String> = sizes.iter().map(Size::to_string).collect();
+    let all = sizes.join(between);
+    let bare = all.replace(" MiB", "");
+    if sizes.is_empty() {
+        bare
+    } else {
+        bare + " MiB"
+    }
+}
+
+/// Bytes as MiB, with as many decimals as tell something.
+pub(crate) fn mib(bytes: f64) -> String {
+    let mib = bytes / real(MIB);
+    if mib.abs() >= 10.0 {
+        format!("{mib:.1}")
+    } else {
+        format!("{mib:.2}")
+    }
+}
+
+/// A time in milliseconds, with two digits that count.
+pub(crate) fn millis(time: Duration) -> String {
+    let millis = time.as_secs_f64() * 1e3;
+    if millis >= 10.0 {
+        format!("{millis:.0}")
+    } else {
+        format!("{millis:.2}")
+    }
+}
+
+/// `14 min (11 to 17)`: seconds, and the interval that they lie in, in one unit.
+pub(crate) fn about(seconds: f64, soonest: f64, latest: f64) -> String {
+    let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    let (unit_millis, unit) = Rounded::unit(time(seconds));
+    let in_unit = |seconds: f64| {
+        let value = seconds * 1e3 / real(u64::try_from(unit_millis).unwrap_or(u64::MAX));
+        if value < 10.0 {
+            format!("{value:.1}")
+        } else {
+            format!("{value:.0}")
+        }
+    };
+    format!(
+        "{} {unit} ({} to {})",
+        in_unit(seconds),
+        in_unit(soonest),
+        in_unit(latest)
+    )
 }
 
 /// A time in the unit that fits, in tenths below ten. What was reached is rounded down and what is needed up, so that a
 /// time that falls short never reads as enough.
-pub(super) struct Rounded {
+pub(crate) struct Rounded {
     tenths: u128,
     unit: &'static str,
 }
 
 impl Rounded {
-    pub(super) fn down(time: Duration) -> Self {
+    pub(crate) fn down(time: Duration) -> Self {
         let (unit_millis, unit) = Self::unit(time);
         Self {
             tenths: time.as_millis() * 10 / unit_millis,
@@ -27,7 +87,7 @@ impl Rounded {
         }
     }
 
-    pub(super) fn up(time: Duration) -> Self {
+    pub(crate) fn up(time: Duration) -> Self {
         let (unit_millis, unit) = Self::unit(time);
         let tenths = (time.as_millis() * 10).div_ceil(unit_millis);
         Self {
@@ -63,7 +123,7 @@ impl fmt::Display for Rounded {
 }
 
 /// Bytes a second, in the unit that makes it at least one.
-pub(super) struct Rate(pub(super) f64);
+pub(crate) struct Rate(pub(crate) f64);
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,6 +147,24 @@ impl fmt::Display for Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_share_their_unit() {
+        let mib = |mib| Size::from_bytes(mib * MIB);
+        assert_eq!(sizes(&[mib(3), mib(7), mib(14)], ", "), "3, 7, 14 MiB");
+        assert_eq!(
+            sizes(&[Size::from_bytes(MIB / 2), mib(7)], " -> "),
+            "0.5 -> 7 MiB"
+        );
+        assert_eq!(sizes(&[], ", "), "");
+    }
+
+    #[test]
+    fn an_interval_has_the_unit_of_its_middle() {
+        assert_eq!(about(840.0, 660.0, 1020.0), "14 min (11 to 17)");
+        assert_eq!(about(41.0, 34.4, 130.0), "41 s (34 to 130)");
+        assert_eq!(about(9000.0, 7000.0, 12_000.0), "2.5 h (1.9 to 3.3)");
+    }
 
     #[test]
     fn one_is_singular() {
