@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 
 use crate::detector::{DetectorConfig, Rule};
 use crate::error::Error;
@@ -80,13 +80,13 @@ pub struct Args {
     ///
     /// `report`: it is said, and gcwatch exits as the command did. `fail`: gcwatch exits 23 at the end. `stop`: the command
     /// is ended at once, then gcwatch exits 23.
-    #[arg(long, value_enum, env = "GCWATCH_ON_LEAK", default_value_t = OnLeakName::Report)]
+    #[arg(long, value_enum, value_name = "ACTION", env = "GCWATCH_ON_LEAK", default_value_t = OnLeakName::Report)]
     on_leak: OnLeakName,
 
     /// What an inconclusive run does, with `--on-leak fail` or `stop`
     ///
     /// `fail`: gcwatch exits 24. A run without any GC cycle always does there: a gate that measured nothing has not passed.
-    #[arg(long, value_enum, env = "GCWATCH_ON_INCONCLUSIVE", default_value_t = OnInconclusiveName::Pass)]
+    #[arg(long, value_enum, value_name = "ACTION", env = "GCWATCH_ON_INCONCLUSIVE", default_value_t = OnInconclusiveName::Pass)]
     on_inconclusive: OnInconclusiveName,
 
     /// The exit code of a leak, with `--on-leak fail` or `stop`
@@ -235,13 +235,23 @@ pub enum Asked {
 
 /// Reads a command line.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let short = args.iter().any(|arg| arg == "-h");
     match Args::try_parse_from(args) {
         Ok(args) => args.check().map(|config| Asked::Run(Box::new(config))),
         Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp if short => Ok(Asked::Text(short_help())),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Asked::Text(error.render())),
             _ => Err(Error::Usage(one_line(&error))),
         },
     }
+}
+
+/// The options at a glance, without their environment twins.
+fn short_help() -> clap::builder::StyledStr {
+    Args::command()
+        .mut_args(|arg| arg.hide_env(true))
+        .render_help()
 }
 
 impl Args {

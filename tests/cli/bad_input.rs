@@ -38,7 +38,7 @@ fn a_bad_command_line_is_said_in_one_line() {
     with_command(
         "--on-leak",
         "explode",
-        "invalid value 'explode' for '--on-leak <ON_LEAK>'; [possible values: report, fail, stop]; see `gcwatch --help`",
+        "invalid value 'explode' for '--on-leak <ACTION>'; [possible values: report, fail, stop]; see `gcwatch --help`",
     );
     with_command(
         "--leak-exit-code",
@@ -96,6 +96,18 @@ fn help_and_version_go_to_stdout() {
             format!("gcwatch {}\n", env!("CARGO_PKG_VERSION")),
             String::new()
         )
+    );
+}
+
+#[test]
+fn the_readme_shows_the_options_as_they_are() {
+    let readme = fs::read_to_string(crate::support::root().join("README.md")).expect("the README");
+    let help = Gcwatch::new(["-h"]).run().stdout();
+    let options =
+        &help[help.find("Options:").expect("options")..help.find("Example:").expect("an example")];
+    assert!(
+        readme.contains(options.trim_end()),
+        "the README lacks: {options}"
     );
 }
 
