@@ -3,7 +3,7 @@
 //! Since Go 1.5 the runtime writes a trace line while the program runs, in some forty `write(2)` calls, and other threads
 //! log between them. Where the stream keeps the edges of writes (a packet pipe, see pipe(7)), a piece is either exactly
 //! the next token of a line or somebody else's text (`writes`). Where it does not, tears are looked for at token edges
-//! (`bytes`). Both work on the same [`Held`]: bytes in the order in which they came, some of which may be a trace line's.
+//! (`bytes`). Both work on the same `held` bytes: bytes in the order in which they came, some of which may be a trace line's.
 //!
 //! A byte is text or trace. What is given up goes out as it came, in order.
 
