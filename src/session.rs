@@ -115,8 +115,7 @@ impl Session {
 
     /// Takes the bytes of one read, which came at `arrived` since the run began (`None` for a saved log).
     pub fn feed(&mut self, read: &[u8], arrived: Option<Duration>, out: &mut Batch) {
-        self.splitter.push(read, &mut self.split);
-        self.collect(arrived, out);
+        self.split_into(out, arrived, |splitter, split| splitter.push(read, split));
     }
 
     /// Whether bytes are held back that may become a trace line: see [`Splitter::holding`].
@@ -126,14 +125,12 @@ impl Session {
 
     /// The stream paused: what is held was text after all.
     pub fn release(&mut self, out: &mut Batch) {
-        self.splitter.release(&mut self.split);
-        self.collect(None, out);
+        self.split_into(out, None, Splitter::release);
     }
 
     /// The stream ended.
     pub fn finish(mut self, out: &mut Batch) {
-        self.splitter.finish(&mut self.split);
-        self.collect(None, out);
+        self.split_into(out, None, Splitter::finish);
         for (process, detector) in &self.watched {
             out.events.push(Event::Judged {
                 process: *process,
@@ -145,13 +142,23 @@ impl Session {
         });
     }
 
-    fn collect(&mut self, arrived: Option<Duration>, out: &mut Batch) {
-        out.text.extend_from_slice(&self.split.text);
-        out.trace.extend_from_slice(&self.split.trace);
-        for taken in std::mem::take(&mut self.split.cycles) {
+    /// Lets the splitter write behind what the batch has already, without a copy.
+    fn split_into(
+        &mut self,
+        out: &mut Batch,
+        arrived: Option<Duration>,
+        work: impl FnOnce(&mut Splitter, &mut Split),
+    ) {
+        let mut split = std::mem::take(&mut self.split);
+        std::mem::swap(&mut split.text, &mut out.text);
+        std::mem::swap(&mut split.trace, &mut out.trace);
+        work(&mut self.splitter, &mut split);
+        std::mem::swap(&mut split.text, &mut out.text);
+        std::mem::swap(&mut split.trace, &mut out.trace);
+        for taken in split.cycles.drain(..) {
             self.judge(taken.cycle, taken.reassembled, arrived, out);
         }
-        self.split.clear();
+        self.split = split;
     }
 
     fn judge(
