@@ -149,6 +149,13 @@ impl ProcessSummary {
         forecast(&self.growth()?, self.last.heap.live, limit.size)
     }
 
+    /// Its verdict, once it is judged.
+    pub fn verdict(&self) -> Option<RunVerdict> {
+        self.judgement
+            .as_ref()
+            .map(|judgement| RunVerdict::of(&judgement.verdict))
+    }
+
     /// Whether so few cycles were seen that nothing can be said.
     fn has_too_few_cycles(&self) -> bool {
         let verdict = self.judgement.as_ref().map(|judgement| &judgement.verdict);
@@ -274,22 +281,19 @@ impl Summary {
         if self.processes.len() <= MOST_PROCESSES {
             return;
         }
-        let verdict = |process: &ProcessSummary| {
-            process
-                .judgement
-                .as_ref()
-                .map(|judged| RunVerdict::of(&judged.verdict))
-        };
         let oldest = |leaking: bool| {
-            self.processes.iter().position(|process| {
-                verdict(process).is_some_and(|verdict| (verdict == RunVerdict::Leak) == leaking)
-            })
+            let is_it = |process: &ProcessSummary| {
+                process
+                    .verdict()
+                    .is_some_and(|verdict| (verdict == RunVerdict::Leak) == leaking)
+            };
+            self.processes.iter().position(is_it)
         };
         if let Some(index) = oldest(false).or_else(|| oldest(true)) {
             let dropped = self.processes.remove(index);
             self.dropped_processes += 1;
             if !dropped.has_too_few_cycles() {
-                self.worst_dropped = self.worst_dropped.max(verdict(&dropped));
+                self.worst_dropped = self.worst_dropped.max(dropped.verdict());
             }
         }
     }
@@ -312,25 +316,16 @@ impl Summary {
     /// The process whose verdict is the run's: the worst judged one, of equals the one with the most cycles.
     pub fn decisive(&self) -> Option<&ProcessSummary> {
         let judged = |process: &&ProcessSummary| !process.has_too_few_cycles();
-        let verdict = |process: &ProcessSummary| {
-            process
-                .judgement
-                .as_ref()
-                .map(|judged| RunVerdict::of(&judged.verdict))
-        };
         self.processes
             .iter()
             .filter(judged)
-            .max_by_key(|process| (verdict(process), process.cycles))
+            .max_by_key(|process| (process.verdict(), process.cycles))
             .or_else(|| self.processes.iter().max_by_key(|process| process.cycles))
     }
 
     /// The verdict on the run: the worst of its processes, where one with too few cycles counts only if all have too few.
     pub fn verdict(&self) -> RunVerdict {
-        let of_decisive = self
-            .decisive()
-            .and_then(|process| process.judgement.as_ref());
-        let kept = of_decisive.map(|judgement| RunVerdict::of(&judgement.verdict));
+        let kept = self.decisive().and_then(ProcessSummary::verdict);
         match (kept, self.worst_dropped) {
             (Some(kept), Some(dropped))
                 if self
