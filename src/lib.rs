@@ -19,3 +19,4 @@ pub mod summary;
 pub mod supervisor;
 pub mod trace;
 mod wording;
+pub mod wrapping;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 /// The core: no clock, no I/O, no async.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
     "size", "trace", "wording", "splitter", "demux", "detector", "series", "session", "summary",
-    "gate", "exit", "godebug",
+    "gate", "exit", "godebug", "wrapping",
 ];
 
 /// What the core must not name.

@@ -5,3 +5,4 @@ mod layers;
 mod runtime;
 mod sessions;
 mod splitting;
+mod unwrapping;
