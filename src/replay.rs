@@ -1,7 +1,11 @@
 //! Judges a saved stderr: the same session, without a command.
+//!
+//! What collectors and `gzip` have made of it is undone first ([`crate::wrapping`]). Each read is passed on as it comes, so
+//! a log that still grows is judged live: `tail -f service.log | gcwatch --from -`.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+mod log;
+
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::Config;
@@ -12,6 +16,9 @@ use crate::outputs;
 use crate::report::{Failure, Reports};
 use crate::session::{Batch, Event, Session};
 use crate::splitter::Edges;
+use crate::wrapping::Unwrapper;
+
+use self::log::Log;
 
 /// So much of a log is read at once.
 const READ: usize = 64 << 10;
@@ -22,26 +29,33 @@ pub fn run(config: &Config, path: &Path) -> Result<Exit, Error> {
         path: path.to_path_buf(),
         source,
     };
-    let mut log: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(failed)?)
-    };
+    let mut log = Log::open(path).map_err(failed)?;
     let mut replay = Replay::new(config);
+    let mut unwrapper = Unwrapper::new();
     let mut session = Session::new(Edges::Lost, config.detector.clone());
     let mut batch = Batch::default();
     let mut buffer = vec![0; READ];
+    let mut bytes = Vec::new();
     loop {
-        match log.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(len) => session.feed(&buffer[..len], None, &mut batch),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
+        let len = log.read(&mut buffer).map_err(failed)?;
+        if len == 0 {
+            break;
         }
+        unwrapper.push(&buffer[..len], &mut bytes);
+        session.feed(&bytes, None, &mut batch);
+        bytes.clear();
         replay.pass_on(&mut batch);
     }
+    unwrapper.finish(&mut bytes);
+    session.feed(&bytes, None, &mut batch);
     session.finish(&mut batch);
     replay.pass_on(&mut batch);
+    if let Some(damage) = log.damage() {
+        replay.warn(&format!(
+            "`{}` {damage}: judged as far as it goes; is the copy complete?",
+            path.display()
+        ));
+    }
     Ok(replay.finish(config))
 }
 
@@ -104,6 +118,12 @@ impl Replay {
         let failures = self.reports.finish(exit);
         self.say(&failures);
         decide(&reasons(&self.reports))
+    }
+
+    /// A line that is no report's: said with `--quiet` too.
+    fn warn(&mut self, text: &str) {
+        self.say(&[]);
+        let _ = io::stderr().write_all(format!("gcwatch: {text}\n").as_bytes());
     }
 
     /// Our own lines, and those about reports that failed.

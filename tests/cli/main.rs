@@ -3,6 +3,7 @@
 mod bad_input;
 mod exit;
 mod leaky;
+mod logs;
 mod passthrough;
 mod replay;
 mod reports;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,23 +113,30 @@ impl Gcwatch {
 
     /// Starts it and collects what it writes.
     pub(crate) fn start(mut self) -> Running {
+        let input = std::mem::take(&mut self.input);
+        let (running, mut stdin) = self.start_fed();
+        // Who does not read all of it need not.
+        thread::spawn(move || stdin.write_all(&input));
+        running
+    }
+
+    /// Starts it with a stdin that the test writes, as it likes.
+    pub(crate) fn start_fed(mut self) -> (Running, ChildStdin) {
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("gcwatch starts");
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let input = self.input;
-        // Who does not read all of it need not.
-        thread::spawn(move || stdin.write_all(&input));
+        let stdin = child.stdin.take().expect("it is piped");
         let stdout = collect(child.stdout.take().expect("it is piped"));
         let stderr = collect(child.stderr.take().expect("it is piped"));
-        Running {
+        let running = Running {
             child,
             stdout,
             stderr,
             seen: Vec::new(),
-        }
+        };
+        (running, stdin)
     }
 }
 
