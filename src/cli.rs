@@ -110,11 +110,16 @@ pub struct Args {
 
     /// Judge a saved stderr; `-` reads standard input
     ///
-    /// What a program printed under GODEBUG=gctrace=1, with or without its other output. Example: `--from service.log`.
+    /// What a program printed under GODEBUG=gctrace=1, with or without its other output, also as docker, kubectl,
+    /// journalctl and syslog keep it, and gzipped. A log that still grows is judged live through a pipe:
+    /// `tail -f service.log | gcwatch --from -`. Example: `--from service.log`.
     #[arg(long, value_name = "FILE", env = "GCWATCH_FROM")]
     from: Option<PathBuf>,
 
     /// With `--from`: pass the text that is no trace through to stdout
+    ///
+    /// Lines come out as they stand in the log, with what a collector has put before them; out of docker's JSON comes the
+    /// program's own text. Example: `gcwatch --from service.log --echo >without-trace.log`.
     #[arg(long, env = "GCWATCH_ECHO", value_parser = FalseyValueParser::new())]
     echo: bool,
 
