@@ -44,8 +44,11 @@ fn log_if_asked() {
         .ok()
         .and_then(|level| level.parse::<tracing::Level>().ok());
     if let Some(level) = level {
+        let colours =
+            anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         tracing_subscriber::fmt()
             .with_max_level(level)
+            .with_ansi(colours)
             .with_writer(std::io::stderr)
             .init();
     }

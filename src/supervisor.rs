@@ -49,11 +49,13 @@ const READS_A_TURN: usize = 256;
 /// Runs the command to its end.
 pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
     let inherited = signals::block_all()?;
+    // The program's own clock begins later than this, so no cycle comes before its time.
+    let started = Instant::now();
     // Before any other thread runs.
     let spawned = spawn(command, &inherited)?;
     tracing::info!(pid = spawned.pid.as_raw(), edges = ?spawned.edges, "the command runs");
     let pid = spawned.pid;
-    let result = watch(config, command, spawned);
+    let result = watch(config, command, spawned, started);
     if result.is_err() {
         // Without us its stderr is broken.
         signals::kill_now(pid);
@@ -61,7 +63,12 @@ pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
     result
 }
 
-fn watch(config: &Config, command: &[OsString], spawned: Spawned) -> Result<Exit, Error> {
+fn watch(
+    config: &Config,
+    command: &[OsString],
+    spawned: Spawned,
+    started: Instant,
+) -> Result<Exit, Error> {
     let failed = || Error::plumbing("wait for events");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -69,7 +76,7 @@ fn watch(config: &Config, command: &[OsString], spawned: Spawned) -> Result<Exit
         .build()
         .map_err(failed())?;
     runtime.block_on(async {
-        let watch = Watch::new(config, command, &spawned)?;
+        let watch = Watch::new(config, command, &spawned, started)?;
         watch.watch(spawned.stderr).await.map_err(failed())
     })
 }
@@ -138,14 +145,19 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(config: &'a Config, command: &[OsString], spawned: &Spawned) -> Result<Self, Error> {
+    fn new(
+        config: &'a Config,
+        command: &[OsString],
+        spawned: &Spawned,
+        started: Instant,
+    ) -> Result<Self, Error> {
         let notices = outputs::Notices::default();
         let (reports, failures) =
             outputs::open(config, limit::of_command(config.limit), notices.clone());
         let mut watch = Self {
             config,
             command: spawned.pid,
-            started: Instant::now(),
+            started,
             session: Some(Session::new(spawned.edges, config.detector.clone())),
             batch: Batch::default(),
             reports,
