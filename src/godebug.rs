@@ -22,9 +22,18 @@ pub fn merge(godebug: Option<&[u8]>) -> Option<Vec<u8>> {
 fn is_on(list: &[u8]) -> bool {
     list.split(|byte| *byte == b',')
         .filter_map(|setting| setting.strip_prefix(b"gctrace="))
-        .filter_map(|value| std::str::from_utf8(value).ok()?.parse::<i32>().ok())
+        .filter_map(number)
         .next_back()
         .is_some_and(|value| value > 0)
+}
+
+/// A number as the runtime reads it (`string.go`, `atoi32`): no `+`, and a lone `-` is zero.
+fn number(text: &[u8]) -> Option<i32> {
+    match text {
+        [b'+', ..] => None,
+        b"-" => Some(0),
+        text => std::str::from_utf8(text).ok()?.parse().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -37,6 +46,8 @@ mod tests {
             (None, "gctrace=1"),
             (Some(""), "gctrace=1"),
             (Some("madvdontneed=1"), "madvdontneed=1,gctrace=1"),
+            (Some("gctrace=+1"), "gctrace=+1,gctrace=1"),
+            (Some("gctrace=1,gctrace=-"), "gctrace=1,gctrace=-,gctrace=1"),
             (Some("gctrace=0"), "gctrace=0,gctrace=1"),
             (Some("gctrace=1,gctrace=0"), "gctrace=1,gctrace=0,gctrace=1"),
             (Some("gctrace=yes"), "gctrace=yes,gctrace=1"),
