@@ -108,6 +108,13 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = duration)]
     kill_after: Duration,
 
+    /// What the command gets as its stderr
+    ///
+    /// `auto`: a terminal where gcwatch's own stderr is one, so that colours stay, and a pipe otherwise. `pipe`: always a
+    /// pipe, on which torn trace lines are put together best. `pty`: always a terminal, where one can be had.
+    #[arg(long, value_enum, env = "GCWATCH_STDERR", default_value_t = StderrName::Auto)]
+    stderr: StderrName,
+
     /// Judge a saved stderr; `-` reads standard input
     ///
     /// What a program printed under GODEBUG=gctrace=1, with or without its other output, also as docker, kubectl,
@@ -184,6 +191,24 @@ enum OnInconclusiveName {
     Fail,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StderrName {
+    Auto,
+    Pipe,
+    Pty,
+}
+
+/// What the command gets as its stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stderr {
+    /// A terminal where ours is one, else a pipe.
+    Auto,
+    /// A pipe.
+    Pipe,
+    /// A terminal.
+    Pty,
+}
+
 /// What to watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -225,6 +250,8 @@ pub struct Config {
     pub run_for: Option<Duration>,
     /// Kill it this long after it was asked to end.
     pub kill_after: Duration,
+    /// What the command gets as its stderr.
+    pub stderr: Stderr,
     /// Where reports go.
     pub outputs: Outputs,
 }
@@ -329,6 +356,11 @@ impl Args {
             limit: self.limit,
             run_for: self.run_for,
             kill_after: self.kill_after,
+            stderr: match self.stderr {
+                StderrName::Auto => Stderr::Auto,
+                StderrName::Pipe => Stderr::Pipe,
+                StderrName::Pty => Stderr::Pty,
+            },
             outputs: Outputs {
                 trace_file: self.trace_file,
                 json: self.json,

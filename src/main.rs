@@ -10,7 +10,8 @@ use gcwatch::{replay, supervisor};
 
 fn main() -> ExitCode {
     log_if_asked();
-    match run() {
+    // Rust's own code for a panic is 101, which is a command's to use.
+    match std::panic::catch_unwind(run).unwrap_or(Ok(Exit::Code(FAILED))) {
         Ok(Exit::Code(code)) => ExitCode::from(code),
         Ok(Exit::Signal(signal)) => {
             supervisor::end_by(signal);

@@ -131,6 +131,18 @@ impl Session {
     /// The stream ended.
     pub fn finish(mut self, out: &mut Batch) {
         self.split_into(out, None, Splitter::finish);
+        self.judge_all(out);
+    }
+
+    /// The run ended and the stream goes on: judges what came, and leaves the splitter in the state in which it is, for
+    /// somebody who only passes text on.
+    pub fn leave(mut self, out: &mut Batch) -> Splitter {
+        self.release(out);
+        self.judge_all(out);
+        self.splitter
+    }
+
+    fn judge_all(&self, out: &mut Batch) {
         for (process, detector) in &self.watched {
             out.events.push(Event::Judged {
                 process: *process,

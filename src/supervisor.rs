@@ -3,48 +3,50 @@
 //! One loop waits for everything: signals, the command's stderr, deadlines, our own stderr. Each turn names what happened
 //! and then handles it; only there does anything change.
 
+mod deadlines;
+mod descriptors;
+mod flow;
+mod pty;
+mod reap;
+mod relay;
 mod signals;
 mod sink;
 mod spawn;
+mod stream;
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use tokio::net::unix::pipe::Receiver;
 use tokio::time::sleep_until;
 
+use self::deadlines::{Deadlines, is_due};
+use self::flow::Flow;
+use self::reap::Change;
+use self::relay::Survivors;
 pub use self::signals::end_by;
-use self::signals::{Arrival, Signals};
-use self::sink::Sink;
+use self::signals::{Arrival, Inherited, Meaning, Signals};
 use self::spawn::{Spawned, spawn};
+use self::stream::{READ, Stream};
 use crate::cli::Config;
 use crate::error::Error;
-use crate::exit::{Cause, End, Exit, Reasons, decide};
+use crate::exit::{Cause, End, Exit};
 use crate::gate::OnLeak;
-use crate::limit;
-use crate::outputs;
-use crate::report::{Failure, Reports};
-use crate::session::{Batch, Event, Session};
-
-/// So long bytes wait that may become a trace line: the runtime writes a line's forty pieces within one millisecond, unless
-/// its thread has to wait for a processor.
-const HOLD: Duration = Duration::from_millis(80);
 
 /// So long the end of stderr is waited for behind the command's own end: another process may hold it for ever.
 const DRAIN: Duration = Duration::from_millis(100);
 
+/// Somebody asks us to end although our stderr has not taken everything: so long it may take nothing until we believe that
+/// it never will.
+const STUCK: Duration = Duration::from_millis(300);
+
 /// What a pipe holds at most: behind the command's end, so much may still be its own.
 const PIPE_HOLDS: usize = 1 << 20;
 
-/// A read must have room for a whole packet, or the rest of it is lost; longer ones save calls where packets are not kept.
-const READ: usize = 64 << 10;
-
-/// So many reads are taken before signals and deadlines are looked at again.
+/// So much is read before signals, deadlines and the room for it are looked at again: so many packets, so many bytes.
 const READS_A_TURN: usize = 256;
+const BYTES_A_TURN: usize = 1 << 20;
 
 /// Runs the command to its end.
 pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
@@ -52,23 +54,27 @@ pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
     // The program's own clock begins later than this, so no cycle comes before its time.
     let started = Instant::now();
     // Before any other thread runs.
-    let spawned = spawn(command, &inherited)?;
+    let spawned = spawn(command, &inherited, config.stderr)?;
     tracing::info!(pid = spawned.pid.as_raw(), edges = ?spawned.edges, "the command runs");
     let pid = spawned.pid;
-    let result = watch(config, command, spawned, started);
-    if result.is_err() {
-        // Without us its stderr is broken.
-        signals::kill_now(pid);
+    let (exit, survivors) =
+        watch(config, command, &inherited, spawned, started).inspect_err(|_| {
+            // Without us its stderr is broken.
+            signals::kill_now(pid);
+        })?;
+    if let Some(survivors) = survivors {
+        relay::leave_behind(survivors);
     }
-    result
+    Ok(exit)
 }
 
 fn watch(
     config: &Config,
     command: &[OsString],
+    inherited: &Inherited,
     spawned: Spawned,
     started: Instant,
-) -> Result<Exit, Error> {
+) -> Result<(Exit, Option<Survivors>), Error> {
     let failed = || Error::plumbing("wait for events");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -76,8 +82,9 @@ fn watch(
         .build()
         .map_err(failed())?;
     runtime.block_on(async {
-        let watch = Watch::new(config, command, &spawned, started)?;
-        watch.watch(spawned.stderr).await.map_err(failed())
+        let watch = Watch::new(config, command, inherited, &spawned, started)?;
+        let stderr = Stream::new(spawned.stderr, spawned.kind).map_err(failed())?;
+        watch.watch(stderr).await.map_err(failed())
     })
 }
 
@@ -90,48 +97,24 @@ enum Happening {
     SinkChanged,
 }
 
-/// When something is due.
-#[derive(Debug, Default)]
-struct Deadlines {
-    /// `--for`: ask the command to end.
-    stop: Option<Instant>,
-    /// `--kill-after`: it did not.
-    kill: Option<Instant>,
-    /// Give up what is held.
-    release: Option<Instant>,
-    /// Give up waiting for the end of stderr.
-    drain: Option<Instant>,
-}
-
-impl Deadlines {
-    fn next(&self) -> Option<Instant> {
-        [self.stop, self.kill, self.release, self.drain]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-}
-
-fn is_due(deadline: &mut Option<Instant>) -> bool {
-    deadline
-        .take_if(|deadline| *deadline <= Instant::now())
-        .is_some()
+/// What came of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// More may come.
+    More,
+    /// The end.
+    End,
+    /// Only processes that outlived the command can write more.
+    OthersOnly,
 }
 
 /// One run.
 struct Watch<'a> {
     config: &'a Config,
     command: Pid,
-    started: Instant,
-    session: Option<Session>,
-    batch: Batch,
-    reports: Reports,
-    notices: outputs::Notices,
+    flow: Flow<'a>,
     signals: Signals,
-    sink: Sink,
     deadlines: Deadlines,
-    /// What has been held since the deadline was set.
-    holding: Option<u64>,
     /// Whether gcwatch asked the command to end, and how hard.
     cause: Cause,
     end: Option<End>,
@@ -140,83 +123,82 @@ struct Watch<'a> {
     /// Whether the end of stderr was waited for long enough.
     drain_is_over: bool,
     buffer: Vec<u8>,
+    /// How much our own stderr had taken when somebody asked us to end.
+    taken_when_asked: u64,
     /// Whether the wait for our own stderr is over, though it is stuck.
     abandoned: bool,
 }
 
 impl<'a> Watch<'a> {
+    /// Inside a runtime.
     fn new(
         config: &'a Config,
         command: &[OsString],
+        inherited: &Inherited,
         spawned: &Spawned,
         started: Instant,
     ) -> Result<Self, Error> {
-        let notices = outputs::Notices::default();
-        let (reports, failures) =
-            outputs::open(config, limit::of_command(config.limit), notices.clone());
-        let mut watch = Self {
+        let flow = Flow::new(config, command, spawned.edges, started)?;
+        // Not sooner: a report may go to a descriptor that we were given.
+        descriptors::let_go();
+        Ok(Self {
             config,
             command: spawned.pid,
-            started,
-            session: Some(Session::new(spawned.edges, config.detector.clone())),
-            batch: Batch::default(),
-            reports,
-            notices,
-            signals: Signals::new()?,
-            sink: Sink::start()?,
-            deadlines: Deadlines::default(),
-            holding: None,
+            signals: Signals::new(inherited)?,
+            flow,
+            deadlines: Deadlines {
+                stop: config.run_for.map(|run_for| started + run_for),
+                ..Deadlines::default()
+            },
             cause: Cause::Itself,
             end: None,
             read_after_end: 0,
             drain_is_over: false,
             buffer: vec![0; READ],
+            taken_when_asked: 0,
             abandoned: false,
-        };
-        watch.deadlines.stop = config.run_for.map(|run_for| watch.started + run_for);
-        watch.complain(failures);
-        let command = command
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        let unix = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        watch.event(&Event::Started {
-            command,
-            unix_seconds: Some(unix.as_secs_f64()),
-        });
-        Ok(watch)
+        })
     }
 
-    async fn watch(mut self, stderr: OwnedFd) -> io::Result<Exit> {
-        let mut stderr = Some(Receiver::from_owned_fd(stderr)?);
+    async fn watch(mut self, stderr: Stream) -> io::Result<(Exit, Option<Survivors>)> {
+        let mut stderr = Some(stderr);
+        let mut left_to_others = None;
         // The command may have ended before signals were looked at.
         self.reap();
         while self.end.is_none() || (stderr.is_some() && !self.abandoned) {
             let happening = self.next(stderr.as_ref()).await?;
             tracing::trace!(?happening);
             match happening {
-                Happening::Signal(arrival) => self.signal(arrival),
+                Happening::Signal(arrival) => self.signal(arrival, stderr.as_ref()),
                 Happening::Deadline => self.deadline(),
                 Happening::Readable | Happening::SinkChanged => {}
             }
-            if let Some(pipe) = &stderr
-                && (self.sink.is_gone() || (self.sink.has_room() && self.read(pipe)?))
-            {
-                // At its end; or nobody reads our own stderr, which the command is to notice at its next write.
+            let Some(stream) = &stderr else { continue };
+            if self.flow.sink.is_gone() {
+                // Nobody reads our own stderr, which the command is to notice at its next write.
                 stderr = None;
-                self.end_of_stream();
+            } else if self.flow.sink.has_room() {
+                match self.read(stream)? {
+                    Found::More => {}
+                    Found::End => stderr = None,
+                    Found::OthersOnly => left_to_others = stderr.take(),
+                }
+            }
+            if stderr.is_none() && left_to_others.is_none() {
+                self.flow.end();
             }
         }
-        self.end_of_stream();
-        self.finish().await
+        let survivors = left_to_others
+            .or(stderr)
+            .and_then(|stream| self.flow.leave(stream));
+        self.flow.end();
+        Ok((self.finish().await?, survivors))
     }
 
     /// Waits for what happens next.
-    async fn next(&mut self, stderr: Option<&Receiver>) -> io::Result<Happening> {
+    async fn next(&mut self, stderr: Option<&Stream>) -> io::Result<Happening> {
         let due = self.deadlines.next();
-        let has_room = self.sink.has_room();
+        let has_room = self.flow.sink.has_room();
         let readable = async {
             match stderr.filter(|_| has_room) {
                 Some(stderr) => stderr.readable().await,
@@ -233,44 +215,60 @@ impl<'a> Watch<'a> {
             biased;
             arrival = self.signals.next(self.command) => Happening::Signal(arrival?),
             () = deadline => Happening::Deadline,
-            () = self.sink.changed() => Happening::SinkChanged,
+            () = self.flow.sink.changed() => Happening::SinkChanged,
             ready = readable => { ready?; Happening::Readable }
         })
     }
 
-    fn signal(&mut self, arrival: Arrival) {
-        match arrival {
-            Arrival::Child => self.reap(),
-            Arrival::Forward(number) if self.end.is_none() => {
-                signals::forward(self.command, number);
-            }
-            Arrival::Forward(number) => self.abandoned |= signals::asks_to_end(number),
-            Arrival::Stop(number) => {
-                if self.end.is_none() {
-                    signals::forward(self.command, number);
+    fn signal(&mut self, arrival: Arrival, stderr: Option<&Stream>) {
+        if arrival.asks_to_end() {
+            // Its number is lower than that of SIGCHLD, so it comes first even if the command ended before.
+            self.reap();
+        }
+        match arrival.meaning() {
+            Meaning::Child => self.reap(),
+            _ if self.end.is_some() => {
+                if arrival.asks_to_end() {
+                    self.taken_when_asked = self.flow.sink.taken();
+                    self.deadlines.abandon = Some(Instant::now() + STUCK);
                 }
-                signals::stop_self(number);
+                arrival.stop_if_it_stops();
             }
-            Arrival::StopSelf(number) => signals::stop_self(number),
-            Arrival::NotForUs => {}
+            Meaning::Resized => {
+                if let Some(stream) = stderr.filter(|stream| stream.is_pty()) {
+                    // The command has been told already, but may have looked too early.
+                    stream.resize();
+                    signals::tell_of_resize(self.command);
+                }
+            }
+            Meaning::Forward => {
+                let resized = arrival.is_for_the_terminal() && stderr.is_some_and(Stream::resize);
+                arrival.forward(self.command);
+                if resized {
+                    signals::tell_of_resize(self.command);
+                }
+            }
+            Meaning::NotForUs => {}
         }
     }
 
-    /// Looks whether the command has ended; by its own number, since we may have inherited other children.
+    /// Looks what became of the command.
     fn reap(&mut self) {
         if self.end.is_some() {
+            reap::orphans();
             return;
         }
-        let end = match waitpid(self.command, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => End::Code(u8::try_from(code).unwrap_or(u8::MAX)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => End::Signal(signal as i32),
-            Ok(_) | Err(_) => return,
-        };
-        tracing::info!(?end, cause = ?self.cause, "the command ended");
-        self.end = Some(end);
-        self.deadlines.stop = None;
-        self.deadlines.kill = None;
-        self.deadlines.drain = Some(Instant::now() + DRAIN);
+        match reap::look(self.command) {
+            Some(Change::Ended(end)) => {
+                tracing::info!(?end, cause = ?self.cause, "the command ended");
+                self.end = Some(end);
+                self.deadlines.stop = None;
+                self.deadlines.kill = None;
+                self.deadlines.drain = Some(Instant::now() + DRAIN);
+            }
+            Some(Change::Stopped(number)) => signals::stop_with_command(number),
+            None => {}
+        }
     }
 
     fn deadline(&mut self) {
@@ -285,10 +283,17 @@ impl<'a> Watch<'a> {
         if is_due(&mut self.deadlines.drain) {
             self.drain_is_over = true;
         }
-        if is_due(&mut self.deadlines.release) {
-            if let Some(session) = &mut self.session {
-                session.release(&mut self.batch);
+        if is_due(&mut self.deadlines.abandon) {
+            let taken = self.flow.sink.taken();
+            if taken == self.taken_when_asked {
+                self.abandoned = true;
+            } else {
+                self.taken_when_asked = taken;
+                self.deadlines.abandon = Some(Instant::now() + STUCK);
             }
+        }
+        if is_due(&mut self.deadlines.release.due) {
+            self.flow.release();
             self.pass_on();
         }
     }
@@ -304,85 +309,50 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Reads what there is, and says whether that was the end: of the stream, or of all that can be the command's own.
-    fn read(&mut self, pipe: &Receiver) -> io::Result<bool> {
+    /// Reads what there is.
+    fn read(&mut self, stream: &Stream) -> io::Result<Found> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut at_end = Ok(false);
+        let mut found = Ok(Found::More);
+        let mut read = 0;
         for _ in 0..READS_A_TURN {
-            match pipe.try_read(&mut buffer) {
-                Ok(0) => at_end = Ok(true),
+            match stream.read(&mut buffer) {
+                Ok(0) => found = Ok(Found::End),
                 Ok(len) => {
-                    self.feed(&buffer[..len]);
-                    continue;
+                    self.flow.feed(&buffer[..len]);
+                    read += len;
+                    if read < BYTES_A_TURN {
+                        continue;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    at_end = Ok(self.drain_is_over);
+                    if self.drain_is_over {
+                        found = Ok(Found::OthersOnly);
+                    }
                 }
-                Err(error) => at_end = Err(error),
+                Err(error) => found = Err(error),
             }
             break;
         }
         self.buffer = buffer;
-        self.pass_on();
-        at_end.map(|at_end| at_end || (self.drain_is_over && self.read_after_end > PIPE_HOLDS))
-    }
-
-    fn feed(&mut self, read: &[u8]) {
         if self.end.is_some() {
-            self.read_after_end += read.len();
+            self.read_after_end += read;
         }
-        if let Some(session) = &mut self.session {
-            session.feed(read, Some(self.started.elapsed()), &mut self.batch);
+        self.pass_on();
+        if self.drain_is_over
+            && self.read_after_end > PIPE_HOLDS
+            && matches!(found, Ok(Found::More))
+        {
+            return Ok(Found::OthersOnly);
         }
+        found
     }
 
     /// Hands out what came of the last reads.
     fn pass_on(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        self.sink.text(&batch.text);
-        let failures = self.reports.batch(&batch);
-        self.complain(failures);
-        self.pass_notices();
-        let leak =
-            |event: &Event| matches!(event, Event::Flagged { .. } | Event::OverBudget { .. });
-        if self.config.gate.on_leak == OnLeak::Stop && batch.events.iter().any(leak) {
+        if self.flow.pass_on() && self.config.gate.on_leak == OnLeak::Stop {
             self.stop("it leaks");
         }
-        self.batch = batch;
-        self.batch.clear();
-        let holding = self.session.as_ref().and_then(Session::holding);
-        if holding != self.holding || holding.is_none() {
-            self.holding = holding;
-            self.deadlines.release = holding.map(|_| Instant::now() + HOLD);
-        } else if self.deadlines.release.is_none() {
-            self.deadlines.release = Some(Instant::now() + HOLD);
-        }
-    }
-
-    fn end_of_stream(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.finish(&mut self.batch);
-            self.pass_on();
-        }
-    }
-
-    fn event(&mut self, event: &Event) {
-        let failures = self.reports.event(event);
-        self.complain(failures);
-        self.pass_notices();
-    }
-
-    fn complain(&mut self, failures: Vec<Failure>) {
-        for failure in failures {
-            self.sink.notice(outputs::complaint(&failure).as_bytes());
-        }
-    }
-
-    fn pass_notices(&mut self) {
-        let notices = self.notices.take();
-        if !notices.is_empty() {
-            self.sink.notice(&notices);
-        }
+        self.deadlines.release.update(self.flow.holding());
     }
 
     /// The command has ended and its stderr is read: judges, reports, and waits until all is written.
@@ -392,25 +362,10 @@ impl<'a> Watch<'a> {
             (Cause::Killed, Some(end)) if end != End::Signal(nix::libc::SIGKILL) => Cause::Asked,
             (cause, _) => cause,
         };
-        self.event(&Event::Ended {
-            end: self.end,
-            wall: Some(self.started.elapsed()),
-        });
-        let reasons = |reports: &Reports| Reasons {
-            ended: self.end.map(|end| (end, cause)),
-            breach: self.config.gate.check(&reports.summary),
-            leak_exit_code: self.config.leak_exit_code,
-            report_failed: reports.have_failed(),
-        };
-        let exit = decide(&reasons(&self.reports));
-        let failures = self.reports.finish(exit);
-        let exit = decide(&reasons(&self.reports));
-        self.complain(failures);
-        self.pass_notices();
-        self.sink.close();
-        while !self.sink.is_done() && !self.abandoned {
+        let exit = self.flow.finish(self.end, cause);
+        while !self.flow.sink.is_done() && !self.abandoned {
             match self.next(None).await? {
-                Happening::Signal(arrival) => self.signal(arrival),
+                Happening::Signal(arrival) => self.signal(arrival, None),
                 Happening::Deadline => self.deadline(),
                 Happening::Readable | Happening::SinkChanged => {}
             }

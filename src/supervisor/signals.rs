@@ -1,15 +1,14 @@
 //! The only file that knows signals: which there are, who sent one, and what becomes of it.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, sigprocmask,
-};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -23,28 +22,27 @@ pub(super) struct Inherited {
     pipe_ignored: bool,
     /// Whether SIGCHLD was ignored; then nobody could wait for a child.
     child_ignored: bool,
+    /// What we look at: all but the faults and what was ignored.
+    caught: SigSet,
 }
 
 /// Synchronous faults: blocked or not, they are our own.
-const FAULTS: [Signal; 7] = [
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-    Signal::SIGSYS,
-    Signal::SIGABRT,
+const FAULTS: [i32; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGABRT,
 ];
 
 /// Whether SIGPIPE was ignored when this process began. Rust's runtime ignores it before `main`, so it is looked up before
 /// that: the functions in `.init_array` run first.
-static PIPE_IGNORED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn look_at_sigpipe() {
-    PIPE_IGNORED.store(
-        is_ignored(Signal::SIGPIPE),
-        std::sync::atomic::Ordering::Relaxed,
-    );
+    PIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
 }
 
 #[expect(
@@ -55,77 +53,191 @@ extern "C" fn look_at_sigpipe() {
 #[used]
 static LOOK_AT_SIGPIPE: extern "C" fn() = look_at_sigpipe;
 
-fn is_ignored(signal: Signal) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+fn is_ignored(number: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: with a null pointer for the new action, sigaction(2) only fills the old one in.
     #[expect(unsafe_code, reason = "nix can only set an action, not look at it")]
     unsafe {
-        libc::sigaction(signal as libc::c_int, std::ptr::null(), action.as_mut_ptr()) == 0
+        libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
-fn set(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
-    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+/// Sets a disposition to `SIG_DFL` or `SIG_IGN`.
+fn set(number: i32, ignored: bool) -> Result<(), Errno> {
+    let disposition = if ignored {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
     // SAFETY: SIG_DFL and SIG_IGN run no code of ours.
-    #[expect(unsafe_code, reason = "there is no safe way to set a disposition")]
-    unsafe { sigaction(signal, &action) }.map(drop)
+    #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+    let before = unsafe { libc::signal(number, disposition) };
+    if before == libc::SIG_ERR {
+        return Err(Errno::last());
+    }
+    Ok(())
 }
 
-/// Blocks all signals from here on, in all threads to come, so that none is lost between the fork and the first look.
+/// The signals for which this holds, real-time ones too.
+fn signals(of_these: impl Fn(i32) -> bool) -> SigSet {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigemptyset(3) makes it a set, sigaddset(3) adds to it; numbers that are none are refused.
+    #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for number in (1..=libc::SIGRTMAX()).filter(|number| of_these(*number)) {
+            libc::sigaddset(set.as_mut_ptr(), number);
+        }
+        SigSet::from_sigset_t_unchecked(set.assume_init())
+    }
+}
+
+/// Blocks the signals from here on, in all threads to come, so that none is lost between the fork and the first look.
+///
+/// What is ignored stays so: a blocked signal would wait to be looked at although it is ignored (`kernel/signal.c`,
+/// `sig_ignored`).
 pub(super) fn block_all() -> Result<Inherited, Error> {
     let failed = Error::plumbing("set the signal mask");
-    let mut mask = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&caught()), Some(&mut mask)).map_err(&failed)?;
-    let child_ignored = is_ignored(Signal::SIGCHLD);
+    let pipe_ignored = PIPE_IGNORED.load(Ordering::Relaxed);
+    let child_ignored = is_ignored(libc::SIGCHLD);
     if child_ignored {
-        set(Signal::SIGCHLD, SigHandler::SigDfl).map_err(&failed)?;
+        set(libc::SIGCHLD, false).map_err(&failed)?;
     }
+    let caught = signals(|number| {
+        let ignored = match number {
+            libc::SIGPIPE => pipe_ignored,
+            number => is_ignored(number),
+        };
+        !ignored && !FAULTS.contains(&number)
+    });
+    let mut mask = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&caught), Some(&mut mask)).map_err(&failed)?;
     Ok(Inherited {
         mask,
-        pipe_ignored: PIPE_IGNORED.load(std::sync::atomic::Ordering::Relaxed),
+        pipe_ignored,
         child_ignored,
+        caught,
     })
-}
-
-/// All signals but the faults.
-fn caught() -> SigSet {
-    let mut set = SigSet::all();
-    for fault in FAULTS {
-        set.remove(fault);
-    }
-    set
 }
 
 impl Inherited {
     /// In the child: dispositions first, then the mask. In the other order a signal that waits would meet ours.
     pub(super) fn restore(&self) -> Result<(), Errno> {
-        let handler = |ignored| {
-            if ignored {
-                SigHandler::SigIgn
-            } else {
-                SigHandler::SigDfl
-            }
-        };
-        set(Signal::SIGPIPE, handler(self.pipe_ignored))?;
-        set(Signal::SIGCHLD, handler(self.child_ignored))?;
+        set(libc::SIGPIPE, self.pipe_ignored)?;
+        set(libc::SIGCHLD, self.child_ignored)?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None)
     }
 }
 
-/// A signal as it concerns the supervisor.
+/// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arrival {
+pub(super) struct Arrival {
+    number: i32,
+    /// What sigqueue(3) gave along.
+    value: Option<u64>,
+    /// Whether the command has had its own, or it is no business of the command's.
+    is_ours: bool,
+}
+
+/// What becomes of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
     /// A child ended, or stopped.
     Child,
+    /// The terminal has another size.
+    Resized,
     /// For the command.
-    Forward(i32),
-    /// For the command and for us: both stop.
-    Stop(i32),
-    /// The terminal's key that stops: the command has had its own, so only we do.
-    StopSelf(i32),
+    Forward,
     /// The command has had its own.
     NotForUs,
+}
+
+impl Arrival {
+    /// What a signal means.
+    ///
+    /// What the kernel made at a terminal goes to the whole foreground group, so the command has had its own; only a
+    /// hangup goes to the session's leader alone, which may be us. What the command itself sent must not come back to it
+    /// (sudo(8), "Signal handling"). And our own writes may raise signals.
+    fn new(signal: &libc::signalfd_siginfo, command: Pid) -> Self {
+        let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
+        let is_ours = if signal.ssi_code > 0 {
+            matches!(
+                number,
+                libc::SIGINT
+                    | libc::SIGQUIT
+                    | libc::SIGTSTP
+                    | libc::SIGTTIN
+                    | libc::SIGTTOU
+                    | libc::SIGWINCH
+                    | libc::SIGPIPE
+                    | libc::SIGXFSZ
+                    | libc::SIGXCPU
+            )
+        } else {
+            let sender = i32::try_from(signal.ssi_pid).unwrap_or_default();
+            sender == command.as_raw() || sender == getpid().as_raw()
+        };
+        Self {
+            number,
+            value: (signal.ssi_code == libc::SI_QUEUE).then_some(signal.ssi_ptr),
+            is_ours,
+        }
+    }
+
+    pub(super) fn meaning(self) -> Meaning {
+        match self.number {
+            libc::SIGCHLD => Meaning::Child,
+            libc::SIGWINCH if self.is_ours => Meaning::Resized,
+            _ if self.is_ours => Meaning::NotForUs,
+            _ => Meaning::Forward,
+        }
+    }
+
+    /// Whether the command will look at the terminal anew.
+    pub(super) fn is_for_the_terminal(self) -> bool {
+        matches!(self.number, libc::SIGWINCH | libc::SIGCONT)
+    }
+
+    /// Whether it asks to end: with the command gone, such a one ends the wait for a stuck stderr.
+    pub(super) fn asks_to_end(self) -> bool {
+        matches!(
+            self.number,
+            libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
+        )
+    }
+
+    /// With the command gone, what would have stopped it stops us.
+    pub(super) fn stop_if_it_stops(self) {
+        if stops(self.number) {
+            stop_self(self.number);
+        }
+    }
+
+    /// Sends it to the command.
+    pub(super) fn forward(self, command: Pid) {
+        let Self { number, value, .. } = self;
+        tracing::debug!(number, "signal forwarded");
+        // SAFETY: neither call touches memory of ours; the value is the receiver's to understand. A child that has not been
+        // waited for keeps its number.
+        #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+        unsafe {
+            match value {
+                Some(value) => {
+                    let sival_ptr = std::ptr::with_exposed_provenance_mut(
+                        usize::try_from(value).unwrap_or_default(),
+                    );
+                    libc::sigqueue(command.as_raw(), number, libc::sigval { sival_ptr });
+                }
+                None => {
+                    libc::kill(command.as_raw(), number);
+                }
+            }
+        }
+        if number == libc::SIGCONT {
+            stop_again(command);
+        }
+    }
 }
 
 /// Signals as they come.
@@ -136,10 +248,10 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Takes the signals that [`block_all`] holds back.
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(super) fn new(inherited: &Inherited) -> Result<Self, Error> {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let fd =
-            SignalFd::with_flags(&caught(), flags).map_err(Error::plumbing("wait for signals"))?;
+        let fd = SignalFd::with_flags(&inherited.caught, flags)
+            .map_err(Error::plumbing("wait for signals"))?;
         // SAFETY: the SignalFd owns its descriptor and never changes it.
         #[expect(unsafe_code, reason = "tokio asks for this promise")]
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
@@ -157,74 +269,85 @@ impl Signals {
                     .ok_or_else(|| io::ErrorKind::WouldBlock.into())
             });
             if let Ok(signal) = read {
-                return signal.map(|signal| classify(&signal, command));
+                return signal.map(|signal| Arrival::new(&signal, command));
             }
         }
     }
 }
 
-/// What becomes of a signal.
-///
-/// What the kernel made at a terminal (a key, a new window size) goes to the whole foreground group, so the command has had
-/// its own; only a hangup goes to the session's leader alone, which may be us. What the command itself sent must not come
-/// back to it (sudo(8), "Signal handling").
-fn classify(signal: &libc::signalfd_siginfo, command: Pid) -> Arrival {
-    let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
-    if number == libc::SIGCHLD {
-        return Arrival::Child;
-    }
-    let stops = matches!(number, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU);
-    let by_kernel = signal.ssi_code > 0;
-    let by_command = !by_kernel && i32::try_from(signal.ssi_pid) == Ok(command.as_raw());
-    match (by_kernel, by_command) {
-        (true, _) if number == libc::SIGHUP => Arrival::Forward(number),
-        (true, _) | (_, true) if stops => Arrival::StopSelf(number),
-        (true, _) | (_, true) => Arrival::NotForUs,
-        _ if stops => Arrival::Stop(number),
-        _ => Arrival::Forward(number),
-    }
-}
-
-/// Sends the command a signal by number, real-time ones too.
-pub(super) fn forward(command: Pid, number: i32) {
-    tracing::debug!(number, "signal forwarded");
-    // SAFETY: kill(2) touches no memory of ours. A child that has not been waited for keeps its number.
-    #[expect(unsafe_code, reason = "nix knows no real-time signals")]
-    unsafe {
-        libc::kill(command.as_raw(), number);
-    }
+/// Tells the command that its terminal has another size.
+pub(super) fn tell_of_resize(command: Pid) {
+    send(command, Signal::SIGWINCH);
 }
 
 /// Asks the command to end; one that is stopped is woken for it.
 pub(super) fn terminate(command: Pid) {
-    for signal in [Signal::SIGTERM, Signal::SIGCONT] {
-        if let Err(errno) = kill(command, signal) {
-            tracing::debug!(%errno, "cannot send {signal}");
-        }
-    }
+    send(command, Signal::SIGTERM);
+    send(command, Signal::SIGCONT);
 }
 
 /// Ends the command without asking.
 pub(super) fn kill_now(command: Pid) {
-    if let Err(errno) = kill(command, Signal::SIGKILL) {
-        tracing::debug!(%errno, "cannot send SIGKILL");
+    send(command, Signal::SIGKILL);
+}
+
+fn send(command: Pid, signal: Signal) {
+    if let Err(errno) = kill(command, signal) {
+        tracing::debug!(%errno, "cannot send {signal}");
     }
 }
 
-/// Stops ourselves by the default action of the same signal, as the command would have stopped: where the kernel leaves an
-/// orphaned group running, we run on too.
-pub(super) fn stop_self(number: i32) {
-    let Ok(signal) = Signal::try_from(number) else {
-        return;
-    };
-    if is_ignored(signal) {
-        return;
+/// Whether a signal stops by default, and can be handled: SIGSTOP is for debuggers, which mean one process.
+fn stops(number: i32) -> bool {
+    matches!(number, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU)
+}
+
+/// The command was stopped by this signal: we stop too, so that a shell notices.
+///
+/// Whoever continued us has continued the command as well, or means us to: its stop is then an old story, which SIGCHLD
+/// tells before SIGCONT only because its number is lower.
+pub(super) fn stop_with_command(number: i32) {
+    if stops(number) && !is_pending(libc::SIGCONT) {
+        stop_self(number);
     }
-    let only = SigSet::from(signal);
-    let _ = raise(signal);
+}
+
+/// A stop that came to the whole group while we were passing on an older SIGCONT has just been undone: it counts.
+fn stop_again(command: Pid) {
+    for stop in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        if is_pending(stop as i32) {
+            send(command, stop);
+        }
+    }
+}
+
+fn is_pending(number: i32) -> bool {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigpending(2) fills the set in, sigismember(3) looks at it.
+    #[expect(unsafe_code, reason = "nix has no sigpending")]
+    unsafe {
+        libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), number) == 1
+    }
+}
+
+/// Stops ourselves by the default action of the same signal, as the command has stopped: where the kernel leaves an
+/// orphaned group running, we run on too.
+fn stop_self(number: i32) {
+    raise(number);
     // Unblocked, it takes effect here; we go on when somebody continues us.
-    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
-    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&only), None);
+    let only = signals(|each| each == number);
+    let mut before = SigSet::empty();
+    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), Some(&mut before));
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+}
+
+/// raise(3), real-time signals too.
+fn raise(number: i32) {
+    // SAFETY: raise(3) touches no memory; where the signal has a handler that is of Rust's own making.
+    #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+    unsafe {
+        libc::raise(number);
+    }
 }
 
 /// Ends this process by a signal, as the command ended. Comes back only where the signal does not end us.
@@ -232,28 +355,9 @@ pub fn end_by(number: i32) {
     // A core of our own would overwrite the command's.
     let _ = nix::sys::prctl::set_dumpable(false);
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
-    let Ok(signal) = Signal::try_from(number) else {
-        return;
-    };
     // SIGKILL cannot be set, and need not be.
-    let _ = set(signal, SigHandler::SigDfl);
-    let _ = raise(signal);
-    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(signal)), None);
-}
-
-/// Whether a signal asks to end: with the command gone, such a one ends the wait for a stuck stderr.
-pub(super) fn asks_to_end(number: i32) -> bool {
-    matches!(
-        number,
-        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
-    )
-}
-
-/// Waits until `fd` can be written again.
-pub(super) fn wait_writable(fd: impl AsFd) {
-    let mut fds = [nix::poll::PollFd::new(
-        fd.as_fd(),
-        nix::poll::PollFlags::POLLOUT,
-    )];
-    let _ = nix::poll::poll(&mut fds, nix::poll::PollTimeout::NONE);
+    let _ = set(number, false);
+    raise(number);
+    let only = signals(|each| each == number);
+    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
 }

@@ -10,13 +10,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-use super::signals::wait_writable;
+use super::descriptors::stderr_is_a_nameless_pipe;
 use crate::error::Error;
 
 /// So much text waits at most before the command has to.
 const ROOM: usize = 1 << 20;
+
+/// So much a pipe takes without letting other writers in between (pipe(7), `PIPE_BUF`). Under `2>&1` the command's stdout
+/// is such a writer.
+const PIECE: usize = 4096;
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,6 +34,8 @@ struct State {
     done: bool,
     /// The reader is gone: EPIPE.
     gone: bool,
+    /// How many bytes our stderr has taken.
+    taken: u64,
 }
 
 #[derive(Debug, Default)]
@@ -52,10 +61,12 @@ pub(super) struct Sink {
     /// Our own lines that wait for the end of the command's line.
     notices: Vec<u8>,
     at_line_start: bool,
+    /// Our stderr, where the kernel tells that its last reader has gone.
+    reader: Option<AsyncFd<io::Stderr>>,
 }
 
 impl Sink {
-    /// Starts the thread.
+    /// Starts the thread; inside a runtime.
     pub(super) fn start() -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
@@ -67,6 +78,7 @@ impl Sink {
             shared,
             notices: Vec::new(),
             at_line_start: true,
+            reader: watch_reader(),
         })
     }
 
@@ -123,9 +135,25 @@ impl Sink {
         self.shared.lock().done
     }
 
+    /// How many bytes our stderr has taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.shared.lock().taken
+    }
+
     /// Waits until one of these may have changed.
-    pub(super) async fn changed(&self) {
-        self.shared.changed.notified().await;
+    pub(super) async fn changed(&mut self) {
+        let Some(reader) = &self.reader else {
+            self.shared.changed.notified().await;
+            return;
+        };
+        tokio::select! {
+            () = self.shared.changed.notified() => {}
+            _ = reader.ready(Interest::ERROR) => {
+                // It stays so: to look again would be to spin.
+                self.reader = None;
+                self.shared.lock().gone = true;
+            }
+        }
     }
 
     fn queue(&self, bytes: &[u8]) {
@@ -134,6 +162,17 @@ impl Sink {
             self.shared.more.notify_one();
         }
     }
+}
+
+/// A pipe tells at once that its last reader has gone. So the command notices at its next write, as it would without us,
+/// and not at the one after that. Of other kinds of stderr only a write tells.
+fn watch_reader() -> Option<AsyncFd<io::Stderr>> {
+    if !stderr_is_a_nameless_pipe() {
+        return None;
+    }
+    // SAFETY: the standard descriptors stay open as long as the process lives.
+    #[expect(unsafe_code, reason = "tokio asks for this promise")]
+    unsafe { AsyncFd::register_with_interest(io::stderr(), Interest::ERROR) }.ok()
 }
 
 /// The thread.
@@ -157,33 +196,61 @@ fn write_all(shared: &Shared, stderr: BorrowedFd<'_>) {
         std::mem::swap(&mut bytes, &mut state.queue);
         let gone = state.gone;
         drop(state);
-        if !gone && write_bytes(stderr, &bytes) == Reader::Gone {
-            shared.lock().gone = true;
+        if !gone {
+            let reader = write_bytes(stderr, &bytes, |len| shared.lock().taken += len as u64);
+            if reader == Reader::Gone {
+                shared.lock().gone = true;
+            }
         }
         shared.changed.notify_one();
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+pub(super) enum Reader {
+    /// There is one, or nobody can know.
     There,
+    /// EPIPE.
     Gone,
 }
 
-/// Writes as the command would have: waits where a shared description is non-blocking, and drops what cannot be written.
-fn write_bytes(stderr: BorrowedFd<'_>, mut bytes: &[u8]) -> Reader {
+/// Writes as the command would have: line by line as far as others can tell, waiting where a shared description is
+/// non-blocking, and dropping what cannot be written. `taken` is told of every bit of progress.
+pub(super) fn write_bytes(
+    stderr: BorrowedFd<'_>,
+    mut bytes: &[u8],
+    taken: impl Fn(usize),
+) -> Reader {
     while !bytes.is_empty() {
-        match nix::unistd::write(stderr, bytes) {
-            Ok(written) => bytes = &bytes[written..],
+        let (piece, rest) = bytes.split_at(piece_len(bytes));
+        match nix::unistd::write(stderr, piece) {
+            Ok(written) => {
+                taken(written);
+                bytes = &bytes[written..];
+            }
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => wait_writable(stderr),
             Err(Errno::EPIPE) => return Reader::Gone,
             // A full disk, say: the next bytes are tried again.
             Err(errno) => {
-                tracing::debug!(%errno, lost = bytes.len(), "cannot write to stderr");
-                return Reader::There;
+                tracing::debug!(%errno, lost = piece.len(), "cannot write to stderr");
+                bytes = rest;
             }
         }
     }
     Reader::There
+}
+
+/// How much of this goes into one write: whole lines if possible.
+fn piece_len(bytes: &[u8]) -> usize {
+    if bytes.len() <= PIECE {
+        return bytes.len();
+    }
+    memchr::memrchr(b'\n', &bytes[..PIECE]).map_or(PIECE, |at| at + 1)
+}
+
+/// Waits until `fd` can be written again.
+fn wait_writable(fd: BorrowedFd<'_>) {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    let _ = poll(&mut fds, PollTimeout::NONE);
 }

@@ -1,7 +1,7 @@
-//! Starts the command as execvp(3) would have started it in our place, with a pipe for its stderr.
+//! Starts the command as execvp(3) would have started it in our place, with a pipe or a terminal for its stderr.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -11,7 +11,11 @@ use nix::libc;
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, Pid, execvpe, fork, getpid, getppid, pipe2};
 
+use super::descriptors::{close_as_they_were, resemble_our_stderr};
+use super::pty;
 use super::signals::Inherited;
+use super::stream::Kind;
+use crate::cli::Stderr;
 use crate::error::Error;
 use crate::godebug::{GODEBUG, merge};
 use crate::splitter::Edges;
@@ -25,15 +29,21 @@ const PIPE_SIZE: i32 = 1 << 20;
 pub(super) struct Spawned {
     /// Its process.
     pub(super) pid: Pid,
-    /// The read end of its stderr.
+    /// Our end of its stderr.
     pub(super) stderr: OwnedFd,
+    /// What that is.
+    pub(super) kind: Kind,
     /// Whether that keeps the edges of writes.
     pub(super) edges: Edges,
 }
 
 /// Starts `command` with the trace switched on. All signals must be blocked, and no other thread may run yet: what
 /// `PR_SET_PDEATHSIG` follows is the thread that forks.
-pub(super) fn spawn(command: &[OsString], inherited: &Inherited) -> Result<Spawned, Error> {
+pub(super) fn spawn(
+    command: &[OsString],
+    inherited: &Inherited,
+    wanted: Stderr,
+) -> Result<Spawned, Error> {
     let program = command
         .first()
         .ok_or_else(|| Error::Usage("there is no command".into()))?;
@@ -46,9 +56,14 @@ pub(super) fn spawn(command: &[OsString], inherited: &Inherited) -> Result<Spawn
         .iter()
         .map(c_string)
         .collect::<Result<Vec<CString>, Error>>()?;
-    let environment = environment();
+    let mut environment = environment();
 
-    let (stderr, child_stderr, edges) = stderr_pipe().map_err(Error::plumbing("make a pipe"))?;
+    let Ends {
+        ours: stderr,
+        theirs: child_stderr,
+        kind,
+        edges,
+    } = ends(wanted).map_err(Error::plumbing("make a pipe"))?;
     let (failure, child_failure) =
         pipe2(OFlag::O_CLOEXEC).map_err(Error::plumbing("make a pipe"))?;
     let parent = getpid();
@@ -60,6 +75,7 @@ pub(super) fn spawn(command: &[OsString], inherited: &Inherited) -> Result<Spawn
     let forked = unsafe { fork() }.map_err(Error::plumbing("fork"))?;
     match forked {
         ForkResult::Child => {
+            take_over_sockets(&mut environment, parent);
             let errno = become_command(&arguments, &environment, &child_stderr, parent, inherited);
             let code = (errno as i32).to_ne_bytes();
             let _ = nix::unistd::write(&child_failure, &code);
@@ -82,6 +98,7 @@ pub(super) fn spawn(command: &[OsString], inherited: &Inherited) -> Result<Spawn
             Ok(Spawned {
                 pid: child,
                 stderr,
+                kind,
                 edges,
             })
         }
@@ -103,6 +120,7 @@ fn become_command(
             return Err(Errno::ESRCH);
         }
         redirect(stderr.as_raw_fd(), libc::STDERR_FILENO)?;
+        close_as_they_were();
         inherited.restore()?;
         // Searches PATH and gives a text file without `#!` to /bin/sh, as a shell would.
         execvpe(&arguments[0], arguments, environment).map(|_| ())
@@ -175,15 +193,62 @@ fn raw_environment() -> Vec<CString> {
         .collect()
 }
 
-/// A pipe that keeps the edges of writes, where the kernel has such: read end, write end.
-fn stderr_pipe() -> Result<(OwnedFd, OwnedFd, Edges), Errno> {
-    let ((read, write), edges) = if let Ok(pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT) {
+/// The two ends of the command's stderr.
+struct Ends {
+    ours: OwnedFd,
+    theirs: OwnedFd,
+    kind: Kind,
+    edges: Edges,
+}
+
+fn ends(wanted: Stderr) -> Result<Ends, Errno> {
+    let terminal = match wanted {
+        Stderr::Auto => io::stderr().is_terminal(),
+        Stderr::Pipe => false,
+        Stderr::Pty => true,
+    };
+    if terminal {
+        match pty::open() {
+            Ok((ours, theirs)) => {
+                return Ok(Ends {
+                    ours,
+                    theirs,
+                    kind: Kind::Pty,
+                    edges: Edges::Lost,
+                });
+            }
+            Err(errno) => tracing::warn!(%errno, "no terminal can be had, so it is a pipe"),
+        }
+    }
+    stderr_pipe()
+}
+
+/// A pipe that keeps the edges of writes, where the kernel has such.
+fn stderr_pipe() -> Result<Ends, Errno> {
+    let ((ours, theirs), edges) = if let Ok(pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT) {
         (pipe, Edges::Kept)
     } else {
         (pipe2(OFlag::O_CLOEXEC)?, Edges::Lost)
     };
-    let _ = fcntl(read.as_fd(), FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
-    Ok((read, write, edges))
+    let _ = fcntl(ours.as_fd(), FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+    resemble_our_stderr(&theirs);
+    Ok(Ends {
+        ours,
+        theirs,
+        kind: Kind::Pipe,
+        edges,
+    })
+}
+
+/// In the child: sockets that a service manager passed to us by our process number are the command's (`sd_listen_fds`(3)).
+fn take_over_sockets(environment: &mut [CString], parent: Pid) {
+    let entry = |pid: Pid| CString::new(format!("LISTEN_PID={pid}"));
+    let (Ok(ours), Ok(theirs)) = (entry(parent), entry(getpid())) else {
+        return;
+    };
+    for known in environment.iter_mut().filter(|known| **known == ours) {
+        known.clone_from(&theirs);
+    }
 }
 
 /// Why the child could not become the command; `None` once it has. The pipe closes at exec.

@@ -1,0 +1,164 @@
+//! SV: the command has ended, and something still holds its stderr.
+
+use std::io::{BufRead, BufReader, Read, pipe};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::bare::{GCWATCH, is_running, pid_in, state, wait_until};
+use crate::support::trace;
+
+/// Runs a command that leaves a daemon behind; the daemon writes when told to through a named pipe.
+struct Left {
+    told: BufReader<std::io::PipeReader>,
+    folder: tempfile::TempDir,
+}
+
+impl Left {
+    #[track_caller]
+    fn behind(stderr: &str, daemon: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (reader, writer) = pipe().expect("a pipe");
+        let script =
+            format!("mkfifo go; {{ {daemon}; }} </dev/null >/dev/null & echo bye >&2; exit 3");
+        let began = Instant::now();
+        let status = Command::new(GCWATCH)
+            .args(["-q", "--stderr", stderr, "--", "bash", "-c", &script])
+            .current_dir(folder.path())
+            .env("MARK", folder.path())
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .status();
+        assert_eq!(status.expect("gcwatch runs").code(), Some(3));
+        assert!(
+            began.elapsed() < Duration::from_millis(1500),
+            "{:?}",
+            began.elapsed()
+        );
+        Self {
+            told: BufReader::new(reader),
+            folder,
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("a line");
+        line
+    }
+
+    fn go(&self) {
+        std::fs::write(self.folder.path().join("go"), "go\n").expect("the daemon reads");
+    }
+
+    fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.told.read_to_string(&mut rest).expect("text");
+        rest
+    }
+}
+
+#[test]
+fn sv_1_gcwatch_ends_at_once_although_a_job_holds_stderr() {
+    let left = Left::behind("pipe", "read x <go");
+    left.go();
+    assert_eq!(left.rest(), "bye\n");
+}
+
+#[test]
+fn sv_2_a_survivor_goes_on_writing_and_its_trace_is_taken_out() {
+    for stderr in ["pipe", "pty"] {
+        let line = trace([4]);
+        let daemon = format!(
+            "read x <go; echo one >&2; printf %s '{line}' >&2; echo two >&2; read x <go; echo three >&2"
+        );
+        let mut left = Left::behind(stderr, &daemon);
+        assert_eq!(left.line(), "bye\n");
+        left.go();
+        assert_eq!(left.line(), "one\n", "{stderr}");
+        assert_eq!(left.line(), "two\n", "{stderr}");
+        left.go();
+        // To the end of the file: the relay has gone as well.
+        assert_eq!(left.rest(), "three\n", "{stderr}");
+    }
+}
+
+#[test]
+fn sv_2_a_trace_line_that_is_torn_by_the_end_is_taken_out() {
+    let line = trace([4]);
+    let (begin, rest) = line.split_at(40);
+    let script = format!(
+        "mkfifo go; perl -e 'syswrite STDERR, $_ for split /(?<=[ :])/, $ARGV[0]' '{begin}'; \
+         {{ read x <go; perl -e 'syswrite STDERR, $_ for split /(?<= )/, $ARGV[0]' '{rest}'; echo text >&2; }} >/dev/null & exit 0"
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut reader, writer) = pipe().expect("a pipe");
+    let status = Command::new(GCWATCH)
+        .args(["-q", "--", "bash", "-c", &script])
+        .current_dir(folder.path())
+        .stderr(writer)
+        .status();
+    assert!(status.expect("gcwatch runs").success());
+    std::fs::write(folder.path().join("go"), "go\n").expect("the daemon reads");
+    let mut told = String::new();
+    reader.read_to_string(&mut told).expect("text");
+    assert!(told.ends_with("text\n"), "{told}");
+}
+
+#[test]
+fn sv_2_a_survivor_notices_that_the_reader_has_gone() {
+    let daemon =
+        "trap '' PIPE; read x <go; while echo more >&2; do sleep 0.01; done; echo gone >told";
+    let left = Left::behind("pipe", daemon);
+    let folder = left.folder;
+    drop(left.told);
+    std::fs::write(folder.path().join("go"), "go\n").expect("the daemon reads");
+    wait_until("the daemon's write fails", || {
+        folder.path().join("told").exists()
+    });
+}
+
+#[test]
+fn sv_2_no_process_stays_behind_the_last_survivor() {
+    let left = Left::behind("pipe", "read x <go");
+    let mark = format!("MARK={}", left.folder.path().display());
+    let has_mark = |process: &std::path::Path| {
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let is_relay = std::fs::read_to_string(process.join("comm"))
+            .is_ok_and(|name| name == "gcwatch-relay\n");
+        is_relay && crate::support::contains(&environment, &mark)
+    };
+    let found: Vec<i32> = std::fs::read_dir("/proc")
+        .expect("processes")
+        .flatten()
+        .filter(|process| has_mark(&process.path()))
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .collect();
+    let [relay] = found[..] else {
+        panic!("one relay, not {found:?}");
+    };
+    left.go();
+    // The end of the file comes when the relay lets go of stderr.
+    assert_eq!(left.rest(), "bye\n");
+    let relay = nix::unistd::Pid::from_raw(relay);
+    wait_until("the relay ends", || !is_running(relay));
+}
+
+#[test]
+fn sv_3_a_daemon_that_leaves_the_session_does_not_hold_gcwatch() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let began = Instant::now();
+    let status = Command::new(GCWATCH)
+        .args(["-q", "--", "bash", "-c"])
+        .arg("setsid sh -c 'echo pid $$ >pid; exec sleep 60' & until test -s pid; do sleep 0.01; done; exit 4")
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .status();
+    assert_eq!(status.expect("gcwatch runs").code(), Some(4));
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let daemon = pid_in(&std::fs::read_to_string(folder.path().join("pid")).expect("a file"));
+    assert!(
+        state(daemon).is_some_and(|state| state != 'Z'),
+        "the daemon is harmed"
+    );
+    nix::sys::signal::kill(daemon, nix::sys::signal::Signal::SIGKILL).expect("it is there");
+}
