@@ -245,7 +245,7 @@ fn tt_5_prompts_show_and_stdin_works() {
 #[test]
 fn tt_6_keys_reach_the_command_once() {
     let perl = "$| = 1; for my $s ('INT', 'QUIT') { $SIG{$s} = sub { syswrite STDERR, \"got $s.\" } } \
-                $SIG{USR1} = sub { exit 6 }; syswrite STDERR, \"pid $$ ready\\n\"; sleep 100 while 1";
+                $SIG{USR1} = sub { exit 6 }; syswrite STDERR, \"pid $$ ready\\n\"; select undef, undef, undef, 0.02 while 1";
     let mut terminal = Terminal::start(&[GCWATCH, "-q", "--", "perl", "-e", perl]);
     let command = pid_in(&terminal.wait_for("ready"));
     for _ in 0..2 {
