@@ -94,7 +94,7 @@ impl Terminal {
     /// Waits until the screen has shown this, and forgets all up to its end.
     #[track_caller]
     fn wait_for(&mut self, text: &str) -> String {
-        let patience = Instant::now() + Duration::from_secs(12);
+        let patience = Instant::now() + Duration::from_secs(30);
         while !contains(&self.seen, text) {
             let left = patience.saturating_duration_since(Instant::now());
             let Ok(more) = self.told.recv_timeout(left) else {
@@ -281,10 +281,12 @@ fn tt_7_the_key_that_stops_and_fg_work() {
     for stderr in ["pty", "pipe"] {
         let mut terminal = Terminal::start(&["bash", "--norc", "--noprofile", "-i"]);
         terminal.wait_for("shell> ");
+        // One process: another that stops later could still read what is meant for the shell.
+        let perl = "$| = 1; syswrite STDERR, qq(pid $$ ready\\n); print while <STDIN>; exit 3";
         terminal.press(&format!(
-            "{GCWATCH} -q --stderr {stderr} -- bash -c 'echo pid $$ ready >&2; cat; exit 3'\n"
+            "{GCWATCH} -q --stderr {stderr} -- perl -e '{perl}'\n"
         ));
-        terminal.wait_for("ready >&2");
+        terminal.wait_for("exit 3'\r\n");
         let command = pid_in(&terminal.wait_for("ready\r\n"));
         for _ in 0..3 {
             terminal.press("\x1a");
