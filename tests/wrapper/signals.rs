@@ -10,11 +10,10 @@ use nix::unistd::Pid;
 use crate::bare::{GCWATCH, as_bare, is_running, pid_in, wait_until};
 use crate::support::{Gcwatch, Running};
 
-/// Names each signal that comes, one line each, in one write; ends at SIGTERM. It sleeps in short naps, since perl puts a
-/// signal that comes just before a sleep off until the sleep is over.
+/// Names each signal that comes, one line each, in one write; ends at SIGTERM.
 const REPORTER: &str = "for my $s (grep { !/^(ZERO|KILL|STOP|CHLD|CLD|SEGV|BUS|FPE|ILL|TRAP|SYS|ABRT|IOT|NUM32|NUM33)$/ } \
     keys %SIG) { $SIG{$s} = sub { syswrite STDERR, \"got $_[0]\\n\"; exit 0 if $_[0] eq 'TERM' } } \
-    syswrite STDERR, \"ready\\n\"; select undef, undef, undef, 0.02 while 1";
+    syswrite STDERR, \"ready\\n\"; select undef, undef, undef, 0.05 while 1";
 
 fn reporter() -> Running {
     let mut running = Gcwatch::new(["-q"]).watch("perl", ["-e", REPORTER]).start();

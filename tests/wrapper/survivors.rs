@@ -127,12 +127,17 @@ fn sv_2_no_process_stays_behind_the_last_survivor() {
             .is_ok_and(|name| name == "gcwatch-relay\n");
         is_relay && crate::support::contains(&environment, &mark)
     };
-    let found: Vec<i32> = std::fs::read_dir("/proc")
-        .expect("processes")
-        .flatten()
-        .filter(|process| has_mark(&process.path()))
-        .filter_map(|process| process.file_name().to_str()?.parse().ok())
-        .collect();
+    let relays = || -> Vec<i32> {
+        std::fs::read_dir("/proc")
+            .expect("processes")
+            .flatten()
+            .filter(|process| has_mark(&process.path()))
+            .filter_map(|process| process.file_name().to_str()?.parse().ok())
+            .collect()
+    };
+    // It takes its name a moment after gcwatch has ended.
+    wait_until("a relay is there", || !relays().is_empty());
+    let found = relays();
     let [relay] = found[..] else {
         panic!("one relay, not {found:?}");
     };
