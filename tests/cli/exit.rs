@@ -1,8 +1,110 @@
 //! How gcwatch ends.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::support::{Gcwatch, NONE, RELEASES, probe, trace};
+
+#[test]
+fn the_exit_code_of_a_go_program_is_mirrored() {
+    for release in RELEASES {
+        let done = Gcwatch::new(["--quiet"])
+            .watch(probe(release), ["exit", "7"])
+            .run()
+            .exits(7);
+        assert_eq!(done.stdout(), "probe: done\n");
+        Gcwatch::new(["--on-leak", "fail"])
+            .watch(probe(release), ["exit", "0"])
+            .run()
+            .exits(0);
+    }
+}
+
+#[test]
+fn every_exit_code_is_mirrored() {
+    for code in 0..=255 {
+        let done = Gcwatch::new(["-q"])
+            .script(&format!("exit {code}"))
+            .run()
+            .exits(code);
+        assert_eq!(
+            (done.stdout(), done.stderr()),
+            (String::new(), String::new())
+        );
+    }
+}
+
+#[test]
+fn a_go_program_that_dies_of_sigsegv_is_mirrored_by_the_same_signal() {
+    for release in RELEASES {
+        Gcwatch::new(["-q"])
+            .watch(probe(release), ["segv"])
+            .run()
+            .dies_of(Signal::SIGSEGV);
+    }
+}
+
+#[test]
+fn every_deadly_signal_is_mirrored() {
+    let harmless = [
+        Signal::SIGCHLD,
+        Signal::SIGCONT,
+        Signal::SIGURG,
+        Signal::SIGWINCH,
+    ];
+    let stops = [
+        Signal::SIGSTOP,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+    ];
+    for signal in
+        Signal::iterator().filter(|signal| !harmless.contains(signal) && !stops.contains(signal))
+    {
+        Gcwatch::new(["-q"])
+            .script(&format!("kill -{} $$", signal as i32))
+            .run()
+            .dies_of(signal);
+    }
+}
+
+#[test]
+fn a_command_that_is_not_found_or_cannot_be_run_is_said_in_one_line() {
+    let refused = |command: &str, code: i32, why: &str| {
+        let done = Gcwatch::new(NONE).watch(command, ["x"]).run().exits(code);
+        assert_eq!(done.stdout(), "");
+        done.says_only(&format!("gcwatch: cannot run `{command}`: {why}"));
+    };
+    refused(
+        "no-such-program",
+        127,
+        "not found; it is in no folder of PATH; write `./NAME` for a program in this folder",
+    );
+    refused("./no/such", 127, "not found; is the path right?");
+    refused(
+        "./LICENSE",
+        126,
+        "permission denied; is it executable? try `chmod +x ./LICENSE`",
+    );
+    refused(
+        "./src",
+        126,
+        "permission denied; it is a folder, name the program in it",
+    );
+}
+
+#[test]
+fn a_script_without_an_interpreter_line_runs_as_under_a_shell() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("script");
+    fs::write(&script, "echo \"$0 $1\"; exit 3\n").expect("a file");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    let done = Gcwatch::new(["-q"]).watch(&script, ["x y"]).run().exits(3);
+    assert_eq!(done.stdout(), format!("{} x y\n", script.display()));
+}
 
 #[test]
 fn a_server_that_is_stopped_by_for_has_not_failed() {

@@ -4,7 +4,8 @@ mod bad_input;
 mod exit;
 mod leaky;
 mod logs;
+mod passthrough;
 mod replay;
 mod reports;
-#[expect(dead_code, reason = "tests/wrapper needs more of it")]
+mod signals;
 mod support;
