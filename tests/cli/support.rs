@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -63,7 +63,13 @@ pub(crate) struct Gcwatch {
 impl Gcwatch {
     /// `gcwatch` with these options, in an environment without settings of the user's.
     pub(crate) fn new<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gcwatch"));
+        // Whoever runs the tests may ignore signals, as nohup does, or be in a group that cannot be stopped: neither is to
+        // reach gcwatch.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal")
+            .arg(env!("CARGO_BIN_EXE_gcwatch"));
+        command.process_group(0);
         command.args(options).current_dir(root());
         let users = |name: &OsStr| {
             name.as_encoded_bytes().starts_with(b"GCWATCH_")
