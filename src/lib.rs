@@ -18,5 +18,6 @@ pub mod splitter;
 pub mod summary;
 pub mod supervisor;
 pub mod trace;
+pub mod watcher;
 mod wording;
 pub mod wrapping;

@@ -29,6 +29,13 @@ pub enum Event {
         /// Whether the line was torn and had to be put together.
         reassembled: bool,
     },
+    /// It is known which process of the system that is.
+    Identified {
+        /// Whose cycles.
+        process: ProcessId,
+        /// Its number.
+        pid: i32,
+    },
     /// The live heap of a process rises: a leak.
     Flagged {
         /// Whose.

@@ -73,6 +73,8 @@ pub enum Flag {
 pub struct ProcessSummary {
     /// Which.
     pub process: ProcessId,
+    /// Its number in the system, where that is certain.
+    pub pid: Option<i32>,
     /// How many cycles were seen.
     pub cycles: u64,
     /// How many of them were forced.
@@ -101,6 +103,7 @@ impl ProcessSummary {
     fn new(process: ProcessId, first: &Cycle) -> Self {
         Self {
             process,
+            pid: None,
             cycles: 0,
             forced_cycles: 0,
             first: first.clone(),
@@ -210,6 +213,11 @@ impl Summary {
                 reassembled,
                 ..
             } => self.cycle(*process, cycle, *reassembled),
+            Event::Identified { process, pid } => {
+                if let Some(process) = self.process(*process) {
+                    process.pid = Some(*pid);
+                }
+            }
             Event::Flagged { process, rise } => {
                 if let Some(process) = self.process(*process) {
                     process.first_flag.get_or_insert(rise.at);

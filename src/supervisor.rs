@@ -33,6 +33,7 @@ use crate::cli::Config;
 use crate::error::Error;
 use crate::exit::{Cause, End, Exit};
 use crate::gate::OnLeak;
+use crate::session::Event;
 
 /// So long the end of stderr is waited for behind the command's own end: another process may hold it for ever.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -95,6 +96,7 @@ enum Happening {
     Deadline,
     Readable,
     SinkChanged,
+    Found(Box<Event>),
 }
 
 /// What came of a read.
@@ -138,7 +140,7 @@ impl<'a> Watch<'a> {
         spawned: &Spawned,
         started: Instant,
     ) -> Result<Self, Error> {
-        let flow = Flow::new(config, command, spawned.edges, started)?;
+        let flow = Flow::new(config, command, spawned, started)?;
         // Not sooner: a report may go to a descriptor that we were given.
         descriptors::let_go();
         Ok(Self {
@@ -171,6 +173,7 @@ impl<'a> Watch<'a> {
             match happening {
                 Happening::Signal(arrival) => self.signal(arrival, stderr.as_ref()),
                 Happening::Deadline => self.deadline(),
+                Happening::Found(event) => self.flow.event(&event),
                 Happening::Readable | Happening::SinkChanged => {}
             }
             let Some(stream) = &stderr else { continue };
@@ -216,6 +219,7 @@ impl<'a> Watch<'a> {
             arrival = self.signals.next(self.command) => Happening::Signal(arrival?),
             () = deadline => Happening::Deadline,
             () = self.flow.sink.changed() => Happening::SinkChanged,
+            event = self.flow.watcher.next() => Happening::Found(Box::new(event)),
             ready = readable => { ready?; Happening::Readable }
         })
     }
@@ -367,7 +371,7 @@ impl<'a> Watch<'a> {
             match self.next(None).await? {
                 Happening::Signal(arrival) => self.signal(arrival, None),
                 Happening::Deadline => self.deadline(),
-                Happening::Readable | Happening::SinkChanged => {}
+                Happening::Readable | Happening::SinkChanged | Happening::Found(_) => {}
             }
         }
         Ok(exit)

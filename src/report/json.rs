@@ -85,6 +85,8 @@ impl From<End> for Ending {
 )]
 struct Process {
     process: u32,
+    /// Null where it is not certain which process of the system it is, and for a saved log.
+    pid: Option<i32>,
     verdict: &'static str,
     reason: String,
     cycles: u64,
@@ -265,6 +267,7 @@ impl Process {
         let bytes = |size: Size| size.bytes();
         Some(Self {
             process: process.process.0,
+            pid: process.pid,
             verdict: judgement.verdict.word(),
             reason: judgement.verdict.reason(),
             cycles: process.cycles,

@@ -1,7 +1,7 @@
 //! Every event as it happens, one JSON object a line.
 //!
 //! This is a contract: fields are only added. Units are in the names; sizes are bytes, times are seconds. A field that a Go
-//! release does not print is null. `type` comes first: `started`, `cycle`, `flagged`, `withdrawn`, `over_budget`, `ended`.
+//! release does not print is null. `type` comes first: `started`, `cycle`, `identified`, `flagged`, `withdrawn`, `over_budget`, `ended`.
 
 use std::io;
 
@@ -52,6 +52,10 @@ impl<W: io::Write> Reporter for Jsonl<W> {
                     *reassembled,
                 )))
             }
+            Event::Identified { process, pid } => self.line(&Line::Identified {
+                process: process.0,
+                pid: *pid,
+            }),
             Event::Flagged { process, rise } => {
                 let growth = rise.growth.map(GrowthLine::from);
                 self.line(&Line::Flagged {
@@ -97,6 +101,10 @@ enum Line<'a> {
         unix_seconds: Option<f64>,
     },
     Cycle(CycleLine),
+    Identified {
+        process: u32,
+        pid: i32,
+    },
     Flagged {
         process: u32,
         #[serde(flatten)]

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::relay::Survivors;
 use super::sink::Sink;
+use super::spawn::Spawned;
 use super::stream::Stream;
 use crate::cli::Config;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::limit;
 use crate::outputs;
 use crate::report::{Failure, Reports};
 use crate::session::{Batch, Event, Session};
-use crate::splitter::Edges;
+use crate::watcher::{Watched, Watcher};
 
 /// From the command's stderr to everything that is made of it.
 pub(super) struct Flow<'a> {
@@ -25,6 +26,8 @@ pub(super) struct Flow<'a> {
     notices: outputs::Notices,
     /// Our own stderr.
     pub(super) sink: Sink,
+    /// Who looks at the processes.
+    pub(super) watcher: Watcher,
 }
 
 impl<'a> Flow<'a> {
@@ -32,7 +35,7 @@ impl<'a> Flow<'a> {
     pub(super) fn new(
         config: &'a Config,
         command: &[OsString],
-        edges: Edges,
+        spawned: &Spawned,
         started: Instant,
     ) -> Result<Self, Error> {
         let notices = outputs::Notices::default();
@@ -41,11 +44,16 @@ impl<'a> Flow<'a> {
         let mut flow = Self {
             config,
             started,
-            session: Some(Session::new(edges, config.detector.clone())),
+            session: Some(Session::new(spawned.edges, config.detector.clone())),
             batch: Batch::default(),
             reports,
             notices,
             sink: Sink::start()?,
+            watcher: Watcher::start(Watched {
+                command: spawned.pid.as_raw(),
+                stderr: spawned.stderr_file,
+                started,
+            }),
         };
         flow.complain(failures);
         let command = command
@@ -88,6 +96,7 @@ impl<'a> Flow<'a> {
         let failures = self.reports.batch(&batch);
         self.complain(failures);
         self.pass_notices();
+        self.watcher.tell(&batch.events);
         let leaks = batch
             .events
             .iter()
@@ -136,7 +145,8 @@ impl<'a> Flow<'a> {
         exit
     }
 
-    fn event(&mut self, event: &Event) {
+    /// Takes one event that is not the session's.
+    pub(super) fn event(&mut self, event: &Event) {
         let failures = self.reports.event(event);
         self.complain(failures);
         self.pass_notices();

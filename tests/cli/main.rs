@@ -5,6 +5,7 @@ mod exit;
 mod leaky;
 mod logs;
 mod passthrough;
+mod processes;
 mod replay;
 mod reports;
 mod signals;

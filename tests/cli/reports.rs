@@ -44,6 +44,7 @@ enum End {
 #[expect(clippy::struct_field_names, reason = "the names of the format")]
 struct Process {
     process: u32,
+    pid: Option<i32>,
     verdict: String,
     reason: String,
     cycles: u64,
@@ -131,6 +132,10 @@ enum Line {
         unix_seconds: Option<f64>,
     },
     Cycle(Box<Cycle>),
+    Identified {
+        process: u32,
+        pid: i32,
+    },
     Flagged {
         process: u32,
         cycle: u32,
@@ -383,6 +388,8 @@ fn events_come_as_they_happen_and_the_trace_can_be_judged_again() {
         again.command.clone_from(&live.command);
         again.end = Some(End::Code(0));
         again.wall_seconds = live.wall_seconds;
+        assert!(live.processes[0].pid.is_some(), "{release}");
+        again.processes[0].pid = live.processes[0].pid;
         assert_eq!(again, live, "{release}");
     }
 }

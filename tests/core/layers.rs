@@ -89,6 +89,7 @@ fn the_core_does_not_know_the_shell() {
         "replay",
         "report",
         "supervisor",
+        "watcher",
     ]
     .map(|module| format!("crate::{module}"));
     let shell: Vec<&str> = shell.iter().map(String::as_str).collect();

@@ -32,7 +32,9 @@ const usage = `usage: probe COMMAND
   forced N          call runtime.GC N times, with a log line after each
   logger STYLE N    write N lines (or for a DURATION) to stderr, a report to stdout
   garbage DURATION  make garbage at an easy pace
-  tree              run two children that make garbage, sharing stderr`
+  tree              run two children that make garbage, sharing stderr
+  prefork N         run N children at once that make garbage of different kinds for 2s, sharing
+                    stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`
 
 // easyPace makes some 15 GC cycles a second.
 const easyPace = time.Millisecond
@@ -72,6 +74,10 @@ func main() {
 		quiet()
 	case "tree":
 		tree()
+	case "prefork":
+		prefork(number(2))
+	case "preforked":
+		preforked(number(2))
 	default:
 		die(usage)
 	}
@@ -234,4 +240,36 @@ func tree() {
 		}
 	}
 	quiet()
+}
+
+// prefork is a server with workers: the same program several times, started at the same moment.
+func prefork(count int) {
+	children := make([]*exec.Cmd, count)
+	for i := range children {
+		child := exec.Command("/proc/self/exe", "preforked", strconv.Itoa(i+1))
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if err := child.Start(); err != nil {
+			die(err.Error())
+		}
+		children[i] = child
+	}
+	preforked(0)
+	for _, child := range children {
+		if err := child.Wait(); err != nil {
+			die(err.Error())
+		}
+	}
+}
+
+// preforked keeps more and works more slowly the higher its index is.
+func preforked(index int) {
+	kept := make([][]byte, 4*index)
+	for i := range kept {
+		kept[i] = make([]byte, 1<<20)
+	}
+	quiet := makeGarbage(1, easyPace)
+	time.Sleep(2 * time.Second)
+	quiet()
+	fmt.Printf("{\"pid\": %d, \"num_gc\": %d, \"kept_mib\": %d}\n", os.Getpid(), cycles(), len(kept))
+	runtime.KeepAlive(kept)
 }
