@@ -24,7 +24,7 @@ const MOST_PROCESSES: usize = 64;
 struct Known {
     id: ProcessId,
     number: u32,
-    at: Duration,
+    at: Option<Duration>,
     /// When it started at the latest, on the clock of arrivals. A late line only makes the estimate later.
     start: Option<Duration>,
 }
@@ -50,9 +50,11 @@ pub struct Assigned {
 
 impl Demux {
     /// Finds the process of a cycle that came at `arrived`, on any clock that does not go back; `None` for a saved log,
-    /// where only numbers and `@` times tell.
+    /// where only numbers and `@` times tell. Go 1.0 to 1.4 print no time: their numbers alone tell.
     pub fn assign(&mut self, cycle: &Cycle, arrived: Option<Duration>) -> Assigned {
-        let start = arrived.map(|arrived| arrived.saturating_sub(cycle.ended()));
+        let start = arrived
+            .zip(cycle.ended())
+            .map(|(arrived, ended)| arrived.saturating_sub(ended));
         let follows = |known: &Known| cycle.number > known.number && cycle.at >= known.at;
         // The successor by number first, then the smallest gap, then the nearest start, then who was heard last.
         let found = (0..self.known.len())

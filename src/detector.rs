@@ -85,6 +85,8 @@ pub struct Detector {
     cycles: u64,
     first: Duration,
     last: Duration,
+    /// Whether a cycle came without a time.
+    is_untimed: bool,
     run: Run,
     rule: RuleState,
 }
@@ -118,6 +120,7 @@ impl Detector {
             cycles: 0,
             first: Duration::ZERO,
             last: Duration::ZERO,
+            is_untimed: false,
             run: Run::default(),
             rule: match config.rule {
                 Rule::Floor => RuleState::Floor(Box::new(FloorRule::new(config, rises))),
@@ -128,9 +131,15 @@ impl Detector {
 
     /// Takes one cycle: its number, when it began since the program's start, and its live heap. Returns what changed
     /// with it, nearly always nothing.
-    pub fn observe(&mut self, number: u32, at: Duration, live: Size) -> Vec<Change> {
+    ///
+    /// Where there is no time (a saved log of Go 1.0 to 1.4) only what needs none is judged: the budget and the strict
+    /// rule, and what they flag has the time zero.
+    pub fn observe(&mut self, number: u32, at: Option<Duration>, live: Size) -> Vec<Change> {
         let mut changes = Vec::new();
-        if at < self.warmup {
+        self.is_untimed |= at.is_none();
+        let is_timed = at.is_some();
+        let at = at.unwrap_or_default();
+        if is_timed && at < self.warmup {
             return changes;
         }
         if self.cycles == 0 {
@@ -153,7 +162,8 @@ impl Detector {
         }
         let in_a_row = self.run.observe(live);
         changes.extend(match &mut self.rule {
-            RuleState::Floor(rule) => rule.observe(number, at, live),
+            RuleState::Floor(rule) if is_timed => rule.observe(number, at, live),
+            RuleState::Floor(_) => None,
             RuleState::Strict(rule) => rule
                 .observe(number, at, live, in_a_row)
                 .map(Change::Flagged),
@@ -185,6 +195,10 @@ impl Detector {
             });
         }
         match &self.rule {
+            RuleState::Strict(rule) if self.is_untimed && rule.flagged.is_none() => {
+                Verdict::Inconclusive(Inconclusive::NoTime)
+            }
+            RuleState::Floor(_) if self.is_untimed => Verdict::Inconclusive(Inconclusive::NoTime),
             RuleState::Floor(rule) => rule.verdict(),
             RuleState::Strict(rule) => {
                 rule.verdict(self.cycles, self.last.saturating_sub(self.first), &self.run)
@@ -225,7 +239,7 @@ mod tests {
         let mut changes = Vec::new();
         for (number, live) in (1..).zip(live) {
             let at = Duration::from_millis(u64::from(number - 1) * pace);
-            changes.extend(detector.observe(number, at, Size::from_bytes(live * MIB)));
+            changes.extend(detector.observe(number, Some(at), Size::from_bytes(live * MIB)));
         }
         (detector, changes)
     }
@@ -382,5 +396,29 @@ mod tests {
             "7 cycles in 6 s: at most 2 rises in a row; a leak above 1.0 MiB/s would have shown"
         );
         assert!(reason(&strict, 1_000, [5; 6]).starts_with("6 cycles seen, 7 needed"));
+    }
+
+    #[test]
+    fn a_log_without_times_cannot_be_judged_but_by_what_needs_none() {
+        let budget = DetectorConfig {
+            max_live: Some(Size::from_bytes(64 * MIB)),
+            ..config()
+        };
+        let strict = DetectorConfig {
+            rule: Rule::Strict,
+            ..config()
+        };
+        for (config, word) in [
+            (&config(), "inconclusive"),
+            (&budget, "leak"),
+            (&strict, "leak"),
+        ] {
+            let mut detector = Detector::new(config);
+            for number in 1..100 {
+                detector.observe(number, None, Size::from_bytes(u64::from(number) * MIB));
+            }
+            let verdict = detector.judgement().verdict;
+            assert_eq!(verdict.word(), word, "{}", verdict.reason());
+        }
     }
 }

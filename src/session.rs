@@ -98,13 +98,42 @@ impl Batch {
     }
 }
 
+/// One process and what judges it.
+#[derive(Debug)]
+struct Watched {
+    process: ProcessId,
+    detector: Detector,
+    /// The number and time of the last cycle, where its live heap is on the next one's line.
+    awaiting: Option<(u32, Option<Duration>)>,
+}
+
+impl Watched {
+    /// Takes a cycle that came at `arrived`. Where its line tells no time, its arrival stands in.
+    fn observe(&mut self, cycle: &Cycle, arrived: Option<Duration>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let at = cycle.at.or(arrived);
+        if let Some(live) = cycle.previous_live {
+            let awaiting = self.awaiting.replace((cycle.number, at));
+            if let Some((number, at)) =
+                awaiting.filter(|(number, _)| number.checked_add(1) == Some(cycle.number))
+            {
+                changes = self.detector.observe(number, at, live);
+            }
+        }
+        if let Some(live) = cycle.heap.live {
+            changes.extend(self.detector.observe(cycle.number, at, live));
+        }
+        changes
+    }
+}
+
 /// Watches one stream, which several Go processes may write to.
 #[derive(Debug)]
 pub struct Session {
     splitter: Splitter,
     demux: Demux,
     config: DetectorConfig,
-    watched: Vec<(ProcessId, Detector)>,
+    watched: Vec<Watched>,
     split: Split,
 }
 
@@ -150,10 +179,10 @@ impl Session {
     }
 
     fn judge_all(&self, out: &mut Batch) {
-        for (process, detector) in &self.watched {
+        for watched in &self.watched {
             out.events.push(Event::Judged {
-                process: *process,
-                judgement: detector.judgement(),
+                process: watched.process,
+                judgement: watched.detector.judgement(),
             });
         }
         out.events.push(Event::Drained {
@@ -193,47 +222,44 @@ impl Session {
             && let Some(index) = self
                 .watched
                 .iter()
-                .position(|(process, _)| *process == forgotten)
+                .position(|watched| watched.process == forgotten)
         {
-            let judgement = self.watched.remove(index).1.judgement();
+            let judgement = self.watched.remove(index).detector.judgement();
             out.events.push(Event::Judged {
                 process: forgotten,
                 judgement,
             });
         }
         if assigned.new {
-            self.watched.push((process, Detector::new(&self.config)));
+            self.watched.push(Watched {
+                process,
+                detector: Detector::new(&self.config),
+                awaiting: None,
+            });
         }
-        let (number, at, live) = (cycle.number, cycle.at, cycle.heap.live);
+        let watched = self
+            .watched
+            .iter_mut()
+            .find(|watched| watched.process == process);
+        let changes = watched.map(|watched| watched.observe(&cycle, arrived));
         out.events.push(Event::Cycle {
             process,
             arrived,
             cycle,
             reassembled,
         });
-        let Some((_, detector)) = self
-            .watched
-            .iter_mut()
-            .find(|(watched, _)| *watched == process)
-        else {
-            return;
+        let to_event = |change| match change {
+            Change::Flagged(rise) => Event::Flagged { process, rise },
+            Change::Withdrawn(withdrawal) => Event::Withdrawn {
+                process,
+                withdrawal,
+            },
+            Change::OverBudget(over_budget) => Event::OverBudget {
+                process,
+                over_budget,
+            },
         };
         out.events
-            .extend(
-                detector
-                    .observe(number, at, live)
-                    .into_iter()
-                    .map(|change| match change {
-                        Change::Flagged(rise) => Event::Flagged { process, rise },
-                        Change::Withdrawn(withdrawal) => Event::Withdrawn {
-                            process,
-                            withdrawal,
-                        },
-                        Change::OverBudget(over_budget) => Event::OverBudget {
-                            process,
-                            over_budget,
-                        },
-                    }),
-            );
+            .extend(changes.into_iter().flatten().map(to_event));
     }
 }

@@ -79,10 +79,13 @@ pub struct ProcessSummary {
     pub cycles: u64,
     /// How many of them were forced.
     pub forced_cycles: u64,
-    /// The first cycle that was seen, and the last.
+    /// The first cycle that was seen.
     pub first: Cycle,
     /// The last cycle that was seen.
     pub last: Cycle,
+    /// When the first cycle and the last one began, since the program's start; of Go 1.0 to 1.4, which print no time, when
+    /// their lines came since the run began.
+    times: Option<(Duration, Duration)>,
     /// The highest live heap.
     pub peak: Size,
     /// The longest pause of a cycle.
@@ -108,6 +111,7 @@ impl ProcessSummary {
             forced_cycles: 0,
             first: first.clone(),
             last: first.clone(),
+            times: None,
             peak: Size::default(),
             longest_pause: Duration::ZERO,
             total_pause: Duration::ZERO,
@@ -118,13 +122,16 @@ impl ProcessSummary {
         }
     }
 
-    fn record(&mut self, cycle: &Cycle) {
+    fn record(&mut self, cycle: &Cycle, arrived: Option<Duration>) {
         self.cycles += 1;
+        if let Some(at) = cycle.at.or(arrived) {
+            self.times = Some((self.times.map_or(at, |(first, _)| first), at));
+        }
         self.forced_cycles += u64::from(cycle.forced);
-        self.peak = self.peak.max(cycle.heap.live);
+        self.peak = self.peak.max(cycle.newest_live());
         self.longest_pause = self.longest_pause.max(cycle.pause());
         self.total_pause = self.total_pause.saturating_add(cycle.pause());
-        self.live.push(cycle.heap.live.bytes());
+        self.live.push(cycle.newest_live().bytes());
         self.last = cycle.clone();
     }
 
@@ -137,7 +144,8 @@ impl ProcessSummary {
 
     /// The time from the first cycle to the last.
     pub fn span(&self) -> Duration {
-        self.last.at.saturating_sub(self.first.at)
+        self.times
+            .map_or(Duration::ZERO, |(first, last)| last.saturating_sub(first))
     }
 
     /// How fast the flagged rise grows.
@@ -149,7 +157,7 @@ impl ProcessSummary {
 
     /// When the live heap reaches the limit, at that growth.
     pub fn forecast(&self, limit: &Limit) -> Option<Forecast> {
-        forecast(&self.growth()?, self.last.heap.live, limit.size)
+        forecast(&self.growth()?, self.last.newest_live(), limit.size)
     }
 
     /// Its verdict, once it is judged.
@@ -210,9 +218,9 @@ impl Summary {
             Event::Cycle {
                 process,
                 cycle,
+                arrived,
                 reassembled,
-                ..
-            } => self.cycle(*process, cycle, *reassembled),
+            } => self.cycle(*process, cycle, *arrived, *reassembled),
             Event::Identified { process, pid } => {
                 if let Some(process) = self.process(*process) {
                     process.pid = Some(*pid);
@@ -255,7 +263,13 @@ impl Summary {
         }
     }
 
-    fn cycle(&mut self, process: ProcessId, cycle: &Cycle, reassembled: bool) {
+    fn cycle(
+        &mut self,
+        process: ProcessId,
+        cycle: &Cycle,
+        arrived: Option<Duration>,
+        reassembled: bool,
+    ) {
         self.cycles += 1;
         self.reassembled += u64::from(reassembled);
         let index = self
@@ -275,7 +289,7 @@ impl Summary {
                     .saturating_sub(1),
             );
         }
-        known.record(cycle);
+        known.record(cycle, arrived);
     }
 
     fn process(&mut self, process: ProcessId) -> Option<&mut ProcessSummary> {

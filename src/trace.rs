@@ -2,12 +2,15 @@
 //!
 //! The words are those of `src/runtime/extern.go` (GODEBUG `gctrace`), `mgc.go` and package `runtime/metrics`.
 
-mod grammar;
+mod place;
+mod reading;
 mod shapes;
+mod token;
 
 use std::time::Duration;
 
-pub use self::grammar::{Place, Step, parse};
+pub use self::place::{Place, Step};
+pub use self::reading::parse;
 use crate::size::Size;
 
 /// A line that the runtime writes because of gctrace.
@@ -36,31 +39,37 @@ pub enum Sibling {
     ScanClass,
 }
 
-/// One garbage collection cycle, as the line that ends it reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One garbage collection cycle, as the line that ends it reports. What a Go release does not print is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cycle {
     /// `gc #`: counts finished cycles from 1.
     pub number: u32,
-    /// `@#s`: when the cycle began, since the program started. The line itself comes at the cycle's end.
-    pub at: Duration,
+    /// `@#s`: when the cycle began, since the program started. The line itself comes at the cycle's end. Go 1.5 and later.
+    pub at: Option<Duration>,
     /// `#%`: the collector's share of the CPU since the program started. A signed number in the source, bounded on
-    /// neither side.
-    pub gc_cpu_percent: i64,
+    /// neither side. Go 1.5 and later.
+    pub gc_cpu_percent: Option<i64>,
     /// ` (checking for goroutine leaks)`: a goroutine-leak profile asked for this cycle (Go 1.26 and later).
     pub leak_check: bool,
-    /// `#+#+# ms clock`: how long each phase took.
-    pub clock: Clock,
-    /// `#+#/#/#+# ms cpu`: how much CPU each phase took.
-    pub cpu: Cpu,
+    /// `#+#+# ms clock`: how long each phase took. Go 1.5 and later.
+    pub clock: Option<Clock>,
+    /// `#+#/#/#+# ms cpu`: how much CPU each phase took. Go 1.5 and later.
+    pub cpu: Option<Cpu>,
+    /// How long the world stood still in Go 1.0 to 1.4: the whole cycle, whose phases have other names there.
+    pub stopped: Duration,
     /// `#->#->#  MB`: the heap at the start, at the end, and what of it is live.
     pub heap: Heap,
-    /// `# MB goal`: the heap goal of this cycle.
-    pub goal: Size,
+    /// The live heap of the cycle before, which Go 1.3 and 1.4 print in the place of this one's (`mgc0.c`, `heap0`: they
+    /// sweep later, and reckon it from the next goal).
+    pub previous_live: Option<Size>,
+    /// `# MB goal`: the heap goal of this cycle. Go 1.5 and later.
+    pub goal: Option<Size>,
     /// `# MB stacks, # MB globals`: Go 1.18 and later.
     pub scan: Option<Scan>,
-    /// `# P`: GOMAXPROCS at the start of the cycle.
+    /// `# P`: GOMAXPROCS at the start of the cycle; how many threads collected, in Go 1.0 to 1.4.
     pub procs: u32,
     /// `(forced)`: by `runtime.GC` and its like. Go 1.9 to 1.19 may also print it on a neighbour (golang/go#52515).
+    /// Never set before Go 1.5, which does not print it.
     pub forced: bool,
 }
 
@@ -110,10 +119,11 @@ pub struct Early {
 pub struct Heap {
     /// At the start of the cycle, garbage included.
     pub start: Size,
-    /// At mark termination, garbage included.
-    pub end: Size,
-    /// What the cycle found live. All that was allocated during the mark phase counts as live.
-    pub live: Size,
+    /// At mark termination, garbage included. Go 1.5 and later.
+    pub end: Option<Size>,
+    /// What the cycle found live. All that was allocated during the mark phase counts as live. Not in Go 1.3 and 1.4:
+    /// see [`Cycle::previous_live`].
+    pub live: Option<Size>,
 }
 
 /// What the collector scans besides the heap.
@@ -126,17 +136,23 @@ pub struct Scan {
 }
 
 impl Cycle {
-    /// How long the world stood still: sweep termination and mark termination.
+    /// How long the world stood still: sweep termination and mark termination, or the whole cycle before Go 1.5.
     pub fn pause(&self) -> Duration {
-        self.clock.sweep_term + self.clock.mark_term
+        self.clock
+            .map_or(self.stopped, |clock| clock.sweep_term + clock.mark_term)
     }
 
     /// When the cycle ended and its line was printed, since the program started.
-    pub fn ended(&self) -> Duration {
-        let early = self
-            .clock
+    pub fn ended(&self) -> Option<Duration> {
+        let clock = self.clock?;
+        let early = clock
             .early
             .map_or(Duration::ZERO, |early| early.scan + early.install_wb);
-        self.at + self.pause() + self.clock.mark + early
+        Some(self.at? + self.pause() + clock.mark + early)
+    }
+
+    /// The newest live heap that the line tells: this cycle's, or that of the one before.
+    pub fn newest_live(&self) -> Size {
+        self.heap.live.or(self.previous_live).unwrap_or_default()
     }
 }

@@ -86,11 +86,15 @@ impl Watcher {
                     arrived: Some(arrived),
                     cycle,
                     ..
-                } => Told::Cycle {
-                    process: *process,
-                    arrived: *arrived,
-                    age: cycle.ended(),
-                },
+                } => {
+                    // Go 1.0 to 1.4 tell no time, so that no start can be told.
+                    let Some(age) = cycle.ended() else { continue };
+                    Told::Cycle {
+                        process: *process,
+                        arrived: *arrived,
+                        age,
+                    }
+                }
                 Event::Judged { process, .. } => Told::Over { process: *process },
                 _ => continue,
             };

@@ -130,6 +130,8 @@ pub enum Inconclusive {
         /// Cycles before this were not.
         warmup: Duration,
     },
+    /// The trace lines have no time: Go 1.0 to 1.4, and a log that was saved.
+    NoTime,
     /// Too few cycles.
     TooFewCycles {
         /// How many there were.
@@ -175,6 +177,9 @@ impl fmt::Display for Inconclusive {
                 }
                 f.write_str(": run longer, or set GOGC=50 for more cycles")
             }
+            Self::NoTime => f.write_str(
+                "Go 1.0 to 1.4 print no times, and a saved log has none: run it under gcwatch",
+            ),
             Self::TooFewCycles { seen, needed } => write!(
                 f,
                 "{} seen, {needed} needed: run longer, or set GOGC=50 for more cycles",
@@ -310,6 +315,10 @@ mod tests {
     fn inconclusive_says_what_to_do() {
         let seconds = Duration::from_secs;
         for (why, reason) in [
+            (
+                Inconclusive::NoTime,
+                "Go 1.0 to 1.4 print no times, and a saved log has none: run it under gcwatch",
+            ),
             (
                 Inconclusive::NoCycle { warmup: seconds(0) },
                 "no GC cycle seen: run longer, or set GOGC=50 for more cycles",

@@ -98,7 +98,8 @@ struct Process {
     /// By the program's own clock, as all times of a process; null where nothing was flagged.
     first_flag_seconds: Option<f64>,
     live_heap: LiveHeap,
-    gc_cpu_percent: i64,
+    /// Null before Go 1.5.
+    gc_cpu_percent: Option<i64>,
     pause: Pause,
     flags: Vec<FlagLine>,
     growth: Option<GrowthLine>,
@@ -278,8 +279,8 @@ impl Process {
             longest_strict_run: judgement.longest_strict_run,
             first_flag_seconds: process.first_flag.map(seconds),
             live_heap: LiveHeap {
-                first_bytes: bytes(process.first.heap.live),
-                last_bytes: bytes(process.last.heap.live),
+                first_bytes: bytes(process.first.newest_live()),
+                last_bytes: bytes(process.last.newest_live()),
                 peak_bytes: bytes(process.peak),
             },
             gc_cpu_percent: process.last.gc_cpu_percent,

@@ -11,6 +11,7 @@ use super::Reporter;
 use super::json::{Ending, GrowthLine, OverBudgetLine, RiseLine, SCHEMA, WithdrawnLine, seconds};
 use crate::exit::Exit;
 use crate::session::Event;
+use crate::size::Size;
 use crate::summary::Summary;
 use crate::trace::{Clock, Cpu, Cycle};
 
@@ -134,16 +135,19 @@ struct CycleLine {
     process: u32,
     arrived_seconds: Option<f64>,
     cycle: u32,
-    at_seconds: f64,
-    gc_cpu_percent: i64,
-    forced: bool,
+    at_seconds: Option<f64>,
+    gc_cpu_percent: Option<i64>,
+    forced: Option<bool>,
     leak_check: bool,
-    clock_seconds: ClockSeconds,
-    cpu_seconds: CpuSeconds,
+    clock_seconds: Option<ClockSeconds>,
+    cpu_seconds: Option<CpuSeconds>,
     heap_start_bytes: u64,
-    heap_end_bytes: u64,
-    live_heap_bytes: u64,
-    heap_goal_bytes: u64,
+    heap_end_bytes: Option<u64>,
+    live_heap_bytes: Option<u64>,
+    /// Go 1.3 and 1.4 only, which print it in the place of this cycle's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_live_heap_bytes: Option<u64>,
+    heap_goal_bytes: Option<u64>,
     stacks_bytes: Option<u64>,
     globals_bytes: Option<u64>,
     procs: u32,
@@ -208,16 +212,18 @@ impl CycleLine {
             process,
             arrived_seconds,
             cycle: cycle.number,
-            at_seconds: seconds(cycle.at),
+            at_seconds: cycle.at.map(seconds),
             gc_cpu_percent: cycle.gc_cpu_percent,
-            forced: cycle.forced,
+            // Printed by the releases that also print the time.
+            forced: cycle.at.map(|_| cycle.forced),
             leak_check: cycle.leak_check,
-            clock_seconds: cycle.clock.into(),
-            cpu_seconds: cycle.cpu.into(),
+            clock_seconds: cycle.clock.map(ClockSeconds::from),
+            cpu_seconds: cycle.cpu.map(CpuSeconds::from),
             heap_start_bytes: cycle.heap.start.bytes(),
-            heap_end_bytes: cycle.heap.end.bytes(),
-            live_heap_bytes: cycle.heap.live.bytes(),
-            heap_goal_bytes: cycle.goal.bytes(),
+            heap_end_bytes: cycle.heap.end.map(Size::bytes),
+            live_heap_bytes: cycle.heap.live.map(Size::bytes),
+            previous_live_heap_bytes: cycle.previous_live.map(Size::bytes),
+            heap_goal_bytes: cycle.goal.map(Size::bytes),
             stacks_bytes: cycle.scan.map(|scan| scan.stacks.bytes()),
             globals_bytes: cycle.scan.map(|scan| scan.globals.bytes()),
             procs: cycle.procs,

@@ -86,11 +86,14 @@ impl<W: io::Write> Terminal<W> {
     }
 
     fn process(&mut self, process: &ProcessSummary) -> io::Result<()> {
+        let goal = process
+            .last
+            .goal
+            .map_or_else(String::new, |goal| format!(", goal {goal}"));
         self.line(&format!(
-            "live heap {}, peak {}, goal {}  {}",
-            sizes(&[process.first.heap.live, process.last.heap.live], " -> "),
+            "live heap {}, peak {}{goal}  {}",
+            live_in_words(process),
             process.peak,
-            process.last.goal,
             plot(&process.live.lows(PLOT_WIDTH)),
         ))
     }
@@ -105,7 +108,7 @@ impl<W: io::Write> Terminal<W> {
                 "process {}: {word}, {}, live heap {}",
                 process.process.0,
                 count(process.cycles, "cycle"),
-                sizes(&[process.first.heap.live, process.last.heap.live], " -> "),
+                live_in_words(process),
             ))?;
         }
         let more = summary.dropped_processes
@@ -234,14 +237,22 @@ fn run_in_words(summary: &Summary) -> String {
         .max();
     match (summary.decisive(), longest_pause) {
         (Some(process), Some(pause)) => {
-            format!(
-                "{read}, {} % of CPU in GC, longest pause {} ms",
-                process.last.gc_cpu_percent,
-                millis(pause)
-            )
+            let cpu = process
+                .last
+                .gc_cpu_percent
+                .map_or_else(String::new, |percent| format!(", {percent} % of CPU in GC"));
+            format!("{read}{cpu}, longest pause {} ms", millis(pause))
         }
         _ => read,
     }
+}
+
+/// `5 -> 43 MiB`.
+fn live_in_words(process: &ProcessSummary) -> String {
+    sizes(
+        &[process.first.newest_live(), process.last.newest_live()],
+        " -> ",
+    )
 }
 
 fn verdict_in_words(summary: &Summary) -> String {
@@ -253,7 +264,7 @@ fn verdict_in_words(summary: &Summary) -> String {
     };
     match (&summary.processes[..], summary.decisive().and_then(verdict)) {
         ([process], Some(Verdict::Leak(Leak::Floor(_) | Leak::Strict(_)))) => {
-            let grown = process.last.heap.live.mib() - process.first.heap.live.mib();
+            let grown = process.last.newest_live().mib() - process.first.newest_live().mib();
             let rate = |growth: Growth| format!(" (+{} MiB/s)", mib(growth.bytes_per_second));
             let rate = process.growth().map_or_else(String::new, rate);
             format!(

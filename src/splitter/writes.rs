@@ -72,14 +72,24 @@ impl Splitter {
             + 1000 * u64::from(cycle.procs != last.procs);
         let sizes = [
             far(cycle.heap.start, last.heap.start),
-            far(cycle.heap.end, last.heap.end),
-            far(cycle.heap.live, last.heap.live),
-            far(cycle.goal, last.goal),
+            far(
+                cycle.heap.end.unwrap_or_default(),
+                last.heap.end.unwrap_or_default(),
+            ),
+            far(cycle.newest_live(), last.newest_live()),
+            far(
+                cycle.goal.unwrap_or_default(),
+                last.goal.unwrap_or_default(),
+            ),
             far(scan(&cycle).stacks, scan(last).stacks),
             far(scan(&cycle).globals, scan(last).globals),
         ];
         numbers
-            + cycle.gc_cpu_percent.abs_diff(last.gc_cpu_percent).min(1000)
+            + cycle
+                .gc_cpu_percent
+                .unwrap_or_default()
+                .abs_diff(last.gc_cpu_percent.unwrap_or_default())
+                .min(1000)
             + sizes.iter().sum::<u64>()
     }
 

@@ -1,61 +1,21 @@
 //! What the Go runtime writes because of gctrace, one token for each `write(2)`.
 //!
 //! The runtime's `print` makes a write of each of its arguments (`print.go`, `gwrite`), so these lists also tell where
-//! another thread's write may tear a line, and where it cannot. The shapes are those of Go 1.5 to 1.27:
+//! another thread's write may tear a line, and where it cannot. The shapes here are those of Go 1.5 to 1.27
 //! `mgc.go` (the cycle's line, `gcMarkTermination`), `proc.go` (`forcegchelper`), `mheap.go` and `mgcscavenge.go`
 //! (the scavenger's lines, until Go 1.13), `mgcmark_greenteagc.go` and `mgcmark_nogreenteagc.go` (the scan statistics of
-//! gctrace=2 since Go 1.25).
+//! gctrace=2 since Go 1.25); [`before_1_5`] has the older ones.
 
-/// One write of the runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    /// These very bytes.
-    Text(&'static str),
-    /// A number, and what it tells.
-    Value(Form, Field),
-}
+pub(super) mod before_1_5;
 
-/// How a number is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Digits.
-    Whole,
-    /// Digits, maybe behind a minus sign.
-    Signed,
-    /// Seconds with exactly three decimals.
-    Seconds,
-    /// Milliseconds, with or without decimals.
-    Millis,
-}
-
-/// Where a number belongs in a [`Cycle`](super::Cycle).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
-    Number,
-    At,
-    GcCpuPercent,
-    ClockSweepTerm,
-    ClockScan,
-    ClockInstallWb,
-    ClockMark,
-    ClockMarkTerm,
-    CpuSweepTerm,
-    CpuScan,
-    CpuInstallWb,
-    CpuAssist,
-    CpuBackground,
-    CpuIdle,
-    CpuMarkTerm,
-    HeapStart,
-    HeapEnd,
-    HeapLive,
-    Goal,
-    Stacks,
-    Globals,
-    Procs,
-    /// A number of a sibling line, which nobody asks for.
-    Unread,
-}
+use super::Sibling::{Forced, ScanClass, ScanTotal, Scavenger};
+use super::token::Field::{
+    At, ClockInstallWb, ClockMark, ClockMarkTerm, ClockScan, ClockSweepTerm, CpuAssist,
+    CpuBackground, CpuIdle, CpuInstallWb, CpuMarkTerm, CpuScan, CpuSweepTerm, GcCpuPercent,
+    Globals, Goal, HeapEnd, HeapLive, HeapStart, Number, Procs, Stacks, Unread,
+};
+use super::token::Form::{Millis, Seconds, Signed, Whole};
+use super::token::Token::{self, Text, Value};
 
 /// One kind of line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +35,13 @@ pub(super) enum Line {
     Sibling(super::Sibling),
 }
 
-use super::Sibling::{Forced, ScanClass, ScanTotal, Scavenger};
-use Field::{
-    At, ClockInstallWb, ClockMark, ClockMarkTerm, ClockScan, ClockSweepTerm, CpuAssist,
-    CpuBackground, CpuIdle, CpuInstallWb, CpuMarkTerm, CpuScan, CpuSweepTerm, GcCpuPercent,
-    Globals, Goal, HeapEnd, HeapLive, HeapStart, Number, Procs, Stacks, Unread,
-};
-use Form::{Millis, Seconds, Signed, Whole};
-use Token::{Text, Value};
-
 /// A cycle's line, from the parts in which the releases differ.
 macro_rules! cycle {
-    ($line:expr, [$($percent:expr),*], [$($clock:expr),*], [$($cpu:expr),*], [$($scan:expr),*], [$($end:expr),*]) => {
+    ($line:expr, $start:expr, [$($percent:expr),*], [$($clock:expr),*], [$($cpu:expr),*], [$($goal:expr),*], [$($end:expr),*]) => {
         Shape {
             line: $line,
             tokens: &[
-                Text("gc "), Value(Whole, Number), Text(" @"), Value(Seconds, At), Text("s "), Value(Signed, GcCpuPercent),
+                Text($start), Value(Whole, Number), Text(" @"), Value(Seconds, At), Text("s "), Value(Signed, GcCpuPercent),
                 $($percent,)*
                 Value(Millis, ClockSweepTerm), Text("+"), $($clock,)* Value(Millis, ClockMark), Text("+"),
                 Value(Millis, ClockMarkTerm), Text(" ms clock, "),
@@ -98,8 +49,7 @@ macro_rules! cycle {
                 Value(Millis, CpuBackground), Text("/"), Value(Millis, CpuIdle), Text("+"),
                 Value(Millis, CpuMarkTerm), Text(" ms cpu, "),
                 Value(Whole, HeapStart), Text("->"), Value(Whole, HeapEnd), Text("->"), Value(Whole, HeapLive), Text(" MB, "),
-                Value(Whole, Goal), Text(" MB goal, "),
-                $($scan,)*
+                $($goal,)*
                 Value(Whole, Procs), Text(" P"), $($end),*
             ],
         }
@@ -108,17 +58,18 @@ macro_rules! cycle {
 
 /// Both endings of a cycle's line.
 macro_rules! cycles {
-    ($leak_check:expr, $percent:tt, $clock:tt, $cpu:tt, $scan:tt) => {
+    ($leak_check:expr, $start:expr, $percent:tt, $clock:tt, $cpu:tt, $goal:tt) => {
         [
             cycle!(
                 Line::Cycle {
                     leak_check: $leak_check,
                     forced: false
                 },
+                $start,
                 $percent,
                 $clock,
                 $cpu,
-                $scan,
+                $goal,
                 [Text("\n")]
             ),
             cycle!(
@@ -126,10 +77,11 @@ macro_rules! cycles {
                     leak_check: $leak_check,
                     forced: true
                 },
+                $start,
                 $percent,
                 $clock,
                 $cpu,
-                $scan,
+                $goal,
                 [Text(" (forced)"), Text("\n")]
             ),
         ]
@@ -143,8 +95,10 @@ const fn sibling(sibling: super::Sibling, tokens: &'static [Token]) -> Shape {
     }
 }
 
-/// A number of a sibling line.
+/// A number that nobody asks for.
 const N: Token = Value(Whole, Unread);
+/// One that the runtime prints signed.
+const SIGNED: Token = Value(Signed, Unread);
 
 /// The end of the scavenger's second line.
 macro_rules! inuse {
@@ -156,72 +110,82 @@ macro_rules! inuse {
     };
 }
 
+/// What Go 1.18 and later print besides the heap goal.
+macro_rules! since_1_18 {
+    ($leak_check:expr, $percent:tt) => {
+        cycles!(
+            $leak_check,
+            "gc ",
+            $percent,
+            [],
+            [],
+            [
+                Value(Whole, Goal),
+                Text(" MB goal, "),
+                Value(Whole, Stacks),
+                Text(" MB stacks, "),
+                Value(Whole, Globals),
+                Text(" MB globals, ")
+            ]
+        )
+    };
+}
+
+/// The five phases of Go 1.5.
+macro_rules! five_phases {
+    ($start:expr, $goal:tt) => {
+        cycles!(
+            false,
+            $start,
+            [Text("%: ")],
+            [
+                Value(Millis, ClockScan),
+                Text("+"),
+                Value(Millis, ClockInstallWb),
+                Text("+")
+            ],
+            [
+                Value(Millis, CpuScan),
+                Text("+"),
+                Value(Millis, CpuInstallWb),
+                Text("+")
+            ],
+            $goal
+        )
+    };
+}
+
 /// Go 1.26 and 1.27.
-const SINCE_1_26: [Shape; 2] = cycles!(
-    false,
-    [Text("%"), Text(": ")],
-    [],
-    [],
-    [
-        Value(Whole, Stacks),
-        Text(" MB stacks, "),
-        Value(Whole, Globals),
-        Text(" MB globals, ")
-    ]
-);
+const SINCE_1_26: [Shape; 2] = since_1_18!(false, [Text("%"), Text(": ")]);
 /// Go 1.26 and 1.27, a cycle that also looks for leaked goroutines.
-const LEAK_CHECK: [Shape; 2] = cycles!(
+const LEAK_CHECK: [Shape; 2] = since_1_18!(
     true,
     [
         Text("%"),
         Text(" (checking for goroutine leaks)"),
         Text(": ")
-    ],
-    [],
-    [],
-    [
-        Value(Whole, Stacks),
-        Text(" MB stacks, "),
-        Value(Whole, Globals),
-        Text(" MB globals, ")
     ]
 );
 /// Go 1.18 to 1.25.
-const SINCE_1_18: [Shape; 2] = cycles!(
-    false,
-    [Text("%: ")],
-    [],
-    [],
-    [
-        Value(Whole, Stacks),
-        Text(" MB stacks, "),
-        Value(Whole, Globals),
-        Text(" MB globals, ")
-    ]
-);
+const SINCE_1_18: [Shape; 2] = since_1_18!(false, [Text("%: ")]);
 /// Go 1.6 to 1.17.
-const SINCE_1_6: [Shape; 2] = cycles!(false, [Text("%: ")], [], [], []);
-/// Go 1.5.
-const SINCE_1_5: [Shape; 2] = cycles!(
+const SINCE_1_6: [Shape; 2] = cycles!(
     false,
+    "gc ",
     [Text("%: ")],
-    [
-        Value(Millis, ClockScan),
-        Text("+"),
-        Value(Millis, ClockInstallWb),
-        Text("+")
-    ],
-    [
-        Value(Millis, CpuScan),
-        Text("+"),
-        Value(Millis, CpuInstallWb),
-        Text("+")
-    ],
-    []
+    [],
+    [],
+    [Value(Whole, Goal), Text(" MB goal, ")]
 );
+/// Go 1.5.
+const SINCE_1_5: [Shape; 2] = five_phases!("gc ", [Value(Whole, Goal), Text(" MB goal, ")]);
+/// Go 1.5 before its third beta (cc6ed285e5).
+const BETA_1_5: [Shape; 2] = five_phases!("gc #", [Value(Whole, Goal), Text(" MB goal, ")]);
+/// Snapshots of April 2015, on the way to Go 1.5.
+const SNAPSHOT_1_5: [Shape; 2] = five_phases!("gc #", []);
 
 /// Every line that Go 1.5 to 1.27 write because of gctrace.
-pub(super) const SHAPES: [Shape; 26] = [
+pub(super) const SHAPES: [Shape; 30] = [
     SINCE_1_26[0],
     SINCE_1_26[1],
     LEAK_CHECK[0],
@@ -232,6 +196,10 @@ pub(super) const SHAPES: [Shape; 26] = [
     SINCE_1_6[1],
     SINCE_1_5[0],
     SINCE_1_5[1],
+    BETA_1_5[0],
+    BETA_1_5[1],
+    SNAPSHOT_1_5[0],
+    SNAPSHOT_1_5[1],
     // Go 1.10 and later; the compiler joins constants since then (a14a8a3eb9).
     sibling(Forced, &[Text("GC forced\n")]),
     // Go 1.4 to 1.9.

@@ -56,7 +56,7 @@ fn replay(name: &str, config: &DetectorConfig) -> (Vec<Change>, Judgement) {
     let changes = trace
         .lines()
         .map(|line| cycle(line).expect("only trace lines"))
-        .flat_map(|(number, at, live)| detector.observe(number, at, live))
+        .flat_map(|(number, at, live)| detector.observe(number, Some(at), live))
         .collect();
     (changes, detector.judgement())
 }
@@ -164,7 +164,7 @@ fn nothing_panics() {
                 _ => (at.as_secs() % 1_000 + numbers.next(5)) * MIB,
             };
             let number = u32::try_from(numbers.next(1 << 32)).expect("32 bits");
-            detector.observe(number, at, Size::from_bytes(live));
+            detector.observe(number, Some(at), Size::from_bytes(live));
             if numbers.next(10) == 0 {
                 assert!(!detector.judgement().verdict.reason().is_empty());
             }
@@ -186,7 +186,10 @@ fn a_live_heap_that_never_rises_is_never_flagged() {
         for number in 0..300 {
             at += Duration::from_millis(numbers.next(2_000));
             live -= numbers.next(4) / 3 * numbers.next(6) * MIB;
-            assert_eq!(detector.observe(number, at, Size::from_bytes(live)), []);
+            assert_eq!(
+                detector.observe(number, Some(at), Size::from_bytes(live)),
+                []
+            );
         }
         assert_ne!(detector.judgement().verdict.word(), "leak");
         assert_eq!(detector.judgement().longest_strict_run, 0);
@@ -204,7 +207,7 @@ fn a_steady_leak_is_found_at_any_pace() {
             let live = 20 * MIB + millis * MIB / 10_000 + numbers.next(3 * MIB);
             // As the trace cuts it.
             let live = Size::from_bytes(live / MIB * MIB);
-            detector.observe(number, Duration::from_millis(millis), live);
+            detector.observe(number, Some(Duration::from_millis(millis)), live);
         }
         let judgement = detector.judgement();
         assert_eq!(

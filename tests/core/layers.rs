@@ -1,7 +1,7 @@
 //! The layers, as rules on the sources: what the core may use, and how many packages gcwatch stands on.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The core: no clock, no I/O, no async.
 const CORE: [&str; 13] = [
@@ -38,13 +38,28 @@ const FORBIDDEN_IN_REPORTS: [&str; 9] = [
     "println!",
 ];
 
-/// The sources of a module and of its children, without their unit tests.
+/// The files below a folder; none where there is no such folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(children) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    children
+        .map(|child| child.expect("a readable folder").path())
+        .flat_map(|child| {
+            if child.is_dir() {
+                files_below(&child)
+            } else {
+                vec![child]
+            }
+        })
+        .collect()
+}
+
+/// The sources of a module and of all below it, without their unit tests.
 fn sources(module: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = vec![root.join(format!("{module}.rs"))];
-    if let Ok(children) = fs::read_dir(root.join(module)) {
-        files.extend(children.map(|child| child.expect("a readable folder").path()));
-    }
+    files.extend(files_below(&root.join(module)));
     let read = |file: &Path| {
         let text =
             fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

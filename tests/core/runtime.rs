@@ -9,6 +9,10 @@ use proptest::prelude::*;
 /// The releases between which the line changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Go {
+    V1_0,
+    V1_1,
+    V1_3,
+    V1_4,
     V1_5,
     V1_6,
     V1_18,
@@ -33,18 +37,22 @@ fn mib(size: Size) -> String {
 
 /// The pieces of a cycle's line.
 pub(crate) fn writes(cycle: &Cycle, go: Go) -> Vec<Vec<u8>> {
+    let pieces = match (cycle.at, cycle.clock, cycle.cpu) {
+        (Some(at), Some(clock), Some(cpu)) => since_1_5(cycle, at, &clock, &cpu, go),
+        _ => before_1_5(cycle, go),
+    };
+    pieces.into_iter().map(String::into_bytes).collect()
+}
+
+fn since_1_5(cycle: &Cycle, at: Duration, clock: &Clock, cpu: &Cpu, go: Go) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     let mut put = |piece: &str| pieces.push(piece.into());
     put("gc ");
     put(&cycle.number.to_string());
     put(" @");
-    put(&format!(
-        "{}.{:03}",
-        cycle.at.as_secs(),
-        cycle.at.subsec_millis()
-    ));
+    put(&format!("{}.{:03}", at.as_secs(), at.subsec_millis()));
     put("s ");
-    put(&cycle.gc_cpu_percent.to_string());
+    put(&cycle.gc_cpu_percent.unwrap_or_default().to_string());
     if go == Go::V1_26 {
         put("%");
         if cycle.leak_check {
@@ -56,25 +64,25 @@ pub(crate) fn writes(cycle: &Cycle, go: Go) -> Vec<Vec<u8>> {
     }
     let phases =
         |early: Option<Early>| early.map_or(vec![], |early| vec![early.scan, early.install_wb]);
-    put(&millis(cycle.clock.sweep_term));
-    for phase in phases(cycle.clock.early)
+    put(&millis(clock.sweep_term));
+    for phase in phases(clock.early)
         .into_iter()
-        .chain([cycle.clock.mark, cycle.clock.mark_term])
+        .chain([clock.mark, clock.mark_term])
     {
         put("+");
         put(&millis(phase));
     }
     put(" ms clock, ");
-    put(&millis(cycle.cpu.sweep_term));
-    for phase in phases(cycle.cpu.early) {
+    put(&millis(cpu.sweep_term));
+    for phase in phases(cpu.early) {
         put("+");
         put(&millis(phase));
     }
     for (mark, phase) in [
-        ("+", cycle.cpu.assist),
-        ("/", cycle.cpu.background),
-        ("/", cycle.cpu.idle),
-        ("+", cycle.cpu.mark_term),
+        ("+", cpu.assist),
+        ("/", cpu.background),
+        ("/", cpu.idle),
+        ("+", cpu.mark_term),
     ] {
         put(mark);
         put(&millis(phase));
@@ -82,11 +90,11 @@ pub(crate) fn writes(cycle: &Cycle, go: Go) -> Vec<Vec<u8>> {
     put(" ms cpu, ");
     put(&mib(cycle.heap.start));
     put("->");
-    put(&mib(cycle.heap.end));
+    put(&mib(cycle.heap.end.unwrap_or_default()));
     put("->");
-    put(&mib(cycle.heap.live));
+    put(&mib(cycle.heap.live.unwrap_or_default()));
     put(" MB, ");
-    put(&mib(cycle.goal));
+    put(&mib(cycle.goal.unwrap_or_default()));
     put(" MB goal, ");
     if let Some(scan) = cycle.scan {
         put(&mib(scan.stacks));
@@ -100,7 +108,43 @@ pub(crate) fn writes(cycle: &Cycle, go: Go) -> Vec<Vec<u8>> {
         put(" (forced)");
     }
     put("\n");
-    pieces.into_iter().map(String::into_bytes).collect()
+    pieces
+}
+
+fn before_1_5(cycle: &Cycle, go: Go) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    // Each number is a write of its own, and so is what stands between two.
+    let mut put = |line: &str| {
+        let is_number = |piece: &str| piece.ends_with(|last: char| last.is_ascii_digit());
+        for char in line.chars() {
+            match pieces.last_mut() {
+                Some(piece) if is_number(piece) == char.is_ascii_digit() => piece.push(char),
+                _ => pieces.push(char.into()),
+            }
+        }
+    };
+    put(&format!("gc{}({}): ", cycle.number, cycle.procs));
+    let live = mib(cycle.heap.live.or(cycle.previous_live).unwrap_or_default());
+    let start = mib(cycle.heap.start);
+    let millis = cycle.stopped.as_millis();
+    let micros = cycle.stopped.as_micros();
+    let objects = "55/4/3 sweeps, ";
+    let counters = "2(4) handoff, 0(0) steal, 16/1/0 yields\n";
+    match go {
+        Go::V1_0 => put(&format!(
+            "{millis}+0+0 ms {start} -> {live} MB 283 -> 255 (2084-1829) objects 0 handoff\n"
+        )),
+        Go::V1_1 => put(&format!(
+            "0+{millis}+0 ms, {start} -> {live} MB 283 -> 255 (2084-1829) objects, {counters}"
+        )),
+        Go::V1_3 => put(&format!(
+            "0+{micros}+0+0 us, {live} -> {start} MB, 122 (135-13) objects, {objects}{counters}"
+        )),
+        _ => put(&format!(
+            "0+{micros}+0+0 us, {live} -> {start} MB, 122 (135-13) objects, 5 goroutines, {objects}{counters}"
+        )),
+    }
+    pieces
 }
 
 /// The line in one piece.
@@ -126,10 +170,14 @@ fn size() -> impl Strategy<Value = Size> {
 /// Any cycle that a release may print.
 pub(crate) fn cycle() -> impl Strategy<Value = (Cycle, Go)> {
     let go = prop_oneof![
-        Just(Go::V1_5),
-        Just(Go::V1_6),
-        Just(Go::V1_18),
-        Just(Go::V1_26)
+        1 => Just(Go::V1_0),
+        1 => Just(Go::V1_1),
+        1 => Just(Go::V1_3),
+        1 => Just(Go::V1_4),
+        3 => Just(Go::V1_5),
+        3 => Just(Go::V1_6),
+        3 => Just(Go::V1_18),
+        3 => Just(Go::V1_26)
     ];
     let head = (
         any::<u32>(),
@@ -143,30 +191,60 @@ pub(crate) fn cycle() -> impl Strategy<Value = (Cycle, Go)> {
     (go, head, proptest::array::uniform12(time()), sizes).prop_map(
         |(go, head, t, (start, end, live, goal, stacks, globals))| {
             let early = |scan, install_wb| (go == Go::V1_5).then_some(Early { scan, install_wb });
-            let cycle = Cycle {
-                number: head.0,
-                at: Duration::from_millis(head.1),
-                gc_cpu_percent: head.2,
-                leak_check: head.3 && go == Go::V1_26,
-                clock: Clock {
-                    sweep_term: t[0],
-                    early: early(t[1], t[2]),
-                    mark: t[3],
-                    mark_term: t[4],
+            let (number, procs) = (head.0, head.5);
+            let cycle = match go {
+                Go::V1_0 | Go::V1_1 => Cycle {
+                    number,
+                    procs,
+                    stopped: Duration::from_millis(head.1),
+                    heap: Heap {
+                        start,
+                        live: Some(live),
+                        end: None,
+                    },
+                    ..Cycle::default()
                 },
-                cpu: Cpu {
-                    sweep_term: t[5],
-                    early: early(t[6], t[7]),
-                    assist: t[8],
-                    background: t[9],
-                    idle: t[10],
-                    mark_term: t[11],
+                Go::V1_3 | Go::V1_4 => Cycle {
+                    number,
+                    procs,
+                    stopped: Duration::from_micros(head.1),
+                    heap: Heap {
+                        start,
+                        ..Heap::default()
+                    },
+                    previous_live: Some(live),
+                    ..Cycle::default()
                 },
-                heap: Heap { start, end, live },
-                goal,
-                scan: matches!(go, Go::V1_18 | Go::V1_26).then_some(Scan { stacks, globals }),
-                procs: head.5,
-                forced: head.4,
+                _ => Cycle {
+                    number,
+                    at: Some(Duration::from_millis(head.1)),
+                    gc_cpu_percent: Some(head.2),
+                    leak_check: head.3 && go == Go::V1_26,
+                    clock: Some(Clock {
+                        sweep_term: t[0],
+                        early: early(t[1], t[2]),
+                        mark: t[3],
+                        mark_term: t[4],
+                    }),
+                    cpu: Some(Cpu {
+                        sweep_term: t[5],
+                        early: early(t[6], t[7]),
+                        assist: t[8],
+                        background: t[9],
+                        idle: t[10],
+                        mark_term: t[11],
+                    }),
+                    heap: Heap {
+                        start,
+                        end: Some(end),
+                        live: Some(live),
+                    },
+                    goal: Some(goal),
+                    scan: matches!(go, Go::V1_18 | Go::V1_26).then_some(Scan { stacks, globals }),
+                    procs,
+                    forced: head.4,
+                    ..Cycle::default()
+                },
             };
             (cycle, go)
         },

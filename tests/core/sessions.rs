@@ -7,7 +7,7 @@ use gcwatch::gate::{Breach, Gate, OnInconclusive, OnLeak};
 use gcwatch::session::{Batch, Event, Session};
 use gcwatch::size::Size;
 use gcwatch::splitter::Edges;
-use gcwatch::summary::{RunVerdict, Summary};
+use gcwatch::summary::{Flag, RunVerdict, Summary};
 use gcwatch::trace::{Clock, Cpu, Cycle, Heap};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,23 +19,21 @@ fn cycle(number: u32, at: Duration, live_mib: u64) -> Cycle {
     let live = Size::from_bytes(live_mib << 20);
     Cycle {
         number,
-        at,
-        gc_cpu_percent: 1,
-        leak_check: false,
-        clock: Clock {
+        at: Some(at),
+        gc_cpu_percent: Some(1),
+        clock: Some(Clock {
             mark: Duration::from_millis(1),
             ..Clock::default()
-        },
-        cpu: Cpu::default(),
+        }),
+        cpu: Some(Cpu::default()),
         heap: Heap {
             start: live,
-            end: live,
-            live,
+            end: Some(live),
+            live: Some(live),
         },
-        goal: Size::from_bytes(live_mib << 21),
-        scan: None,
+        goal: Some(Size::from_bytes(live_mib << 21)),
         procs: 2,
-        forced: false,
+        ..Cycle::default()
     }
 }
 
@@ -135,14 +133,57 @@ fn cycles_that_are_missing_are_counted() {
 }
 
 #[test]
+fn go_1_3_has_a_cycles_live_heap_on_the_next_line_and_times_only_by_arrival() {
+    let cycle = |number: u32| Cycle {
+        number,
+        procs: 1,
+        previous_live: Some(Size::from_bytes(u64::from(number - 1) << 20)),
+        ..Cycle::default()
+    };
+    let lines: Vec<_> = (1..=60)
+        .map(|number| line(&cycle(number), Go::V1_3))
+        .collect();
+    let seconds = Duration::from_secs;
+    let live = |config: &DetectorConfig| {
+        let reads = lines.iter().zip(1..);
+        let reads = reads.map(|(line, second)| (&line[..], Some(seconds(second))));
+        summary(Edges::Lost, config, reads).0
+    };
+    let judged = live(&DetectorConfig::default());
+    assert_eq!(judged.verdict(), RunVerdict::Leak);
+    assert_eq!(judged.processes[0].span(), seconds(59));
+
+    // The first cycle's live heap is 1 MiB, as the second line says.
+    let budget = DetectorConfig {
+        max_live: Some(Size::from_bytes(4 << 20)),
+        ..DetectorConfig::default()
+    };
+    let flags = &live(&budget).processes[0].flags;
+    let [Flag::OverBudget(over), ..] = &flags[..] else {
+        panic!("{flags:?}");
+    };
+    assert_eq!((over.cycle, over.at), (5, seconds(5)));
+
+    let saved = lines.concat();
+    let saved = summary(
+        Edges::Lost,
+        &DetectorConfig::default(),
+        [(&saved[..], None)],
+    )
+    .0;
+    assert_eq!(saved.verdict(), RunVerdict::Inconclusive);
+    assert!(saved.reason().starts_with("Go 1.0 to 1.4 print no times"));
+}
+
+#[test]
 fn a_summary_adds_up() {
     let mut cycles = process([3, 9, 7]);
     cycles[1].forced = true;
-    cycles[2].clock = Clock {
+    cycles[2].clock = Some(Clock {
         sweep_term: Duration::from_micros(60),
         mark_term: Duration::from_micros(30),
         ..Clock::default()
-    };
+    });
     let summary = replayed(&cycles, &strict());
     let [process] = &summary.processes[..] else {
         panic!("{summary:?}")
@@ -151,8 +192,8 @@ fn a_summary_adds_up() {
     assert_eq!((process.cycles, process.forced_cycles), (3, 1));
     assert_eq!(
         (
-            process.first.heap.live,
-            process.last.heap.live,
+            process.first.newest_live(),
+            process.last.newest_live(),
             process.peak
         ),
         (mib(3), mib(7), mib(9))
@@ -283,9 +324,9 @@ proptest! {
         let mut live: Vec<(Vec<u8>, Option<Duration>)> = Vec::new();
         for (index, cycle) in cycles.iter().enumerate() {
             if let Some(text) = log.get(index) {
-                live.push((text.clone().into_bytes(), Some(cycle.at)));
+                live.push((text.clone().into_bytes(), cycle.at));
             }
-            live.extend(writes(cycle, Go::V1_6).into_iter().map(|write| (write, Some(cycle.ended()))));
+            live.extend(writes(cycle, Go::V1_6).into_iter().map(|write| (write, cycle.ended())));
         }
         let saved: Vec<u8> = live.iter().flat_map(|(write, _)| write.clone()).collect();
         let config = DetectorConfig { min_span: Duration::ZERO, ..DetectorConfig::default() };
