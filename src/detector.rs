@@ -9,12 +9,15 @@
 //! The core has no clock: all times are the `@` of the trace lines. Its state is bounded, and a cycle takes constant
 //! time on average, so it can watch for weeks.
 
+mod candidates;
 mod change;
 mod conditions;
+mod evidence;
 mod floor;
 mod forecast;
 mod ladder;
 mod stats;
+mod stretch;
 mod strict;
 mod swing;
 mod thirds;
@@ -24,6 +27,7 @@ mod withdrawal;
 use std::time::Duration;
 
 pub use change::{Change, Growth, OverBudget, Rise, Withdrawal, WithdrawnWhy};
+pub use evidence::{Evidence, Finding, HeldBack, Margin, Seen, Unit};
 pub use forecast::{Forecast, forecast};
 pub use verdict::{Clean, Inconclusive, Leak, Sight, Verdict};
 
@@ -107,6 +111,9 @@ pub struct Judgement {
     pub growth: Option<Growth>,
     /// The most judged cycles in a row whose live heap was higher than the one before. Kept with both rules.
     pub longest_strict_run: u64,
+    /// The nearest that the rule came to a flag, since the last one was withdrawn; `None` while one is flagged, and with
+    /// the strict rule.
+    pub nearest: Option<HeldBack>,
 }
 
 impl Detector {
@@ -173,14 +180,15 @@ impl Detector {
 
     /// What is known, as if the run ended now.
     pub fn judgement(&self) -> Judgement {
-        let growth = match &self.rule {
-            RuleState::Floor(rule) => rule.growth(),
-            RuleState::Strict(rule) => rule.flagged.as_ref().and_then(|rise| rise.growth),
+        let (growth, nearest) = match &self.rule {
+            RuleState::Floor(rule) => (rule.growth(), rule.nearest().cloned()),
+            RuleState::Strict(rule) => (rule.flagged.as_ref().and_then(|rise| rise.growth), None),
         };
         Judgement {
             verdict: self.verdict(),
             growth,
             longest_strict_run: self.run.longest,
+            nearest,
         }
     }
 
@@ -241,6 +249,8 @@ mod tests {
             let at = Duration::from_millis(u64::from(number - 1) * pace);
             changes.extend(detector.observe(number, Some(at), Size::from_bytes(live * MIB)));
         }
+        // Those have tests of their own.
+        changes.retain(|change| !matches!(change, Change::HeldBack(_)));
         (detector, changes)
     }
 
@@ -309,6 +319,52 @@ mod tests {
             again.span >= Duration::from_secs(73),
             "half as long again as what came back"
         );
+    }
+
+    #[test]
+    fn the_condition_that_holds_a_rise_back_is_told_once() {
+        let mut detector = Detector::new(&config());
+        let mut held_back = Vec::new();
+        // A cache that fills ever more slowly.
+        let cache = [10, 20, 28, 34, 37, 39, 41, 42, 42, 43, 43, 43, 43, 43];
+        for (number, live) in (0..).zip(cache) {
+            let at = Duration::from_secs(4 * u64::from(number));
+            let live = Size::from_bytes(live * MIB);
+            for change in detector.observe(number, Some(at), live) {
+                let Change::HeldBack(told) = change else {
+                    panic!("{change:?} at {number}");
+                };
+                assert!(!told.by.margin.is_met());
+                assert!(
+                    told.evidence
+                        .findings
+                        .iter()
+                        .all(|finding| finding.margin.is_met())
+                );
+                held_back.push(told.by.condition);
+            }
+        }
+        assert!(!held_back.is_empty());
+        assert!(
+            held_back.windows(2).all(|pair| pair[0] != pair[1]),
+            "{held_back:?}"
+        );
+    }
+
+    #[test]
+    fn the_nearest_miss_is_kept_until_a_leak_is_flagged() {
+        let nearest = |pace, live: &[u64]| {
+            let (detector, _) = watch(&config(), pace, live.iter().copied());
+            let nearest = detector.judgement().nearest?;
+            Some((nearest.by.condition, nearest.evidence.floors().len()))
+        };
+        assert_eq!(nearest(4_000, &[10; 6]), None, "no seven windows");
+        assert_eq!(nearest(4_000, &[10; 30]), Some(("rising", 7)));
+        let rise = [10, 12, 14, 16, 18, 20, 22];
+        assert_eq!(nearest(3_000, &rise), Some(("long enough", 7)));
+        assert_eq!(nearest(4_000, &rise), None, "it is a leak");
+        let rise_and_rest = [&rise[..], &[22; 20]].concat();
+        assert_eq!(nearest(3_000, &rise_and_rest), Some(("long enough", 7)));
     }
 
     #[test]

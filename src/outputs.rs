@@ -10,6 +10,7 @@ use crate::cli::Config;
 use crate::error::reason;
 use crate::report::json::Json;
 use crate::report::jsonl::Jsonl;
+use crate::report::log::Log;
 use crate::report::terminal::Terminal;
 use crate::report::{Failure, Reporter, Reports, TraceLog};
 use crate::summary::{Limit, Summary};
@@ -44,6 +45,7 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
         let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         reports.add("stderr".into(), Box::new(Terminal::new(notices, colours)));
     }
+    reports.add("log".into(), Box::new(Log));
     let mut failures = Vec::new();
     let mut add = |path: &Option<PathBuf>, reporter: fn(Box<dyn Write>) -> Box<dyn Reporter>| {
         if let Some(path) = path {

@@ -4,6 +4,7 @@
 
 pub mod json;
 pub mod jsonl;
+pub mod log;
 pub mod terminal;
 
 use std::io;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::demux::{Demux, ProcessId};
-use crate::detector::{Change, Detector, DetectorConfig, Judgement, OverBudget, Rise, Withdrawal};
+use crate::detector::{
+    Change, Detector, DetectorConfig, HeldBack, Judgement, OverBudget, Rise, Withdrawal,
+};
 use crate::exit::End;
 use crate::splitter::{Edges, Split, Splitter};
 use crate::trace::Cycle;
@@ -56,6 +58,13 @@ pub enum Event {
         process: ProcessId,
         /// Why.
         withdrawal: Withdrawal,
+    },
+    /// The live heap of a process rises, and that is no leak so far: another condition holds it back than before.
+    HeldBack {
+        /// Whose.
+        process: ProcessId,
+        /// What rose, and the condition.
+        held_back: HeldBack,
     },
     /// No more cycles of a process will come: what is known of it in the end.
     Judged {
@@ -258,6 +267,7 @@ impl Session {
                 process,
                 over_budget,
             },
+            Change::HeldBack(held_back) => Event::HeldBack { process, held_back },
         };
         out.events
             .extend(changes.into_iter().flatten().map(to_event));

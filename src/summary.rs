@@ -255,6 +255,7 @@ impl Summary {
                 }
                 self.drop_one();
             }
+            Event::HeldBack { .. } => {}
             Event::Drained { unrecognised } => self.unrecognised = *unrecognised,
             Event::Ended { end, wall } => {
                 self.end = *end;

@@ -41,6 +41,12 @@ pub(crate) fn mib(bytes: f64) -> String {
     }
 }
 
+/// A number with two decimals at most; whole ones without.
+pub(crate) fn short(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').into()
+}
+
 /// A time in milliseconds, with two digits that count.
 pub(crate) fn millis(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1e3;
@@ -134,9 +140,9 @@ impl fmt::Display for Rate {
             (per_second * 3_600.0, "h"),
         ]
         .into_iter()
-        .find(|&(value, _)| value >= 1.0)
+        .find(|&(value, _)| value.abs() >= 1.0)
         .unwrap_or((per_second * 86_400.0, "day"));
-        if value < 1.0 {
+        if value.abs() < 1.0 {
             write!(f, "{value:.2} MiB/{unit}")
         } else {
             write!(f, "{value:.1} MiB/{unit}")
@@ -164,6 +170,19 @@ mod tests {
         assert_eq!(about(840.0, 660.0, 1020.0), "14 min (11 to 17)");
         assert_eq!(about(41.0, 34.4, 130.0), "41 s (34 to 130)");
         assert_eq!(about(9000.0, 7000.0, 12_000.0), "2.5 h (1.9 to 3.3)");
+    }
+
+    #[test]
+    fn a_whole_number_has_no_decimals() {
+        for (number, text) in [
+            (-3.0, "-3"),
+            (20.0, "20"),
+            (0.5, "0.5"),
+            (1.006, "1.01"),
+            (0.001, "0"),
+        ] {
+            assert_eq!(short(number), text);
+        }
     }
 
     #[test]

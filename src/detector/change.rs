@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::evidence::{Evidence, HeldBack};
 use crate::size::Size;
 
 /// What changed with a cycle.
@@ -14,6 +15,8 @@ pub enum Change {
     Withdrawn(Withdrawal),
     /// The live heap went over its budget for the first time.
     OverBudget(OverBudget),
+    /// Windows rise, and far enough, and are no leak: another condition than the one before holds them back.
+    HeldBack(HeldBack),
 }
 
 /// The rise of the live heap that was flagged as a leak.
@@ -33,6 +36,8 @@ pub struct Rise {
     pub live: Size,
     /// How fast the floor rose, where enough windows show it.
     pub growth: Option<Growth>,
+    /// The windows, and how far they met each condition.
+    pub evidence: Evidence,
 }
 
 impl Rise {
@@ -131,6 +136,7 @@ mod tests {
             span: Duration::ZERO,
             live: Size::default(),
             growth: None,
+            evidence: Evidence::default(),
         };
         assert_eq!(rise(&[3, 9, 30]).rise().bytes(), 27);
         assert_eq!(rise(&[]).rise().bytes(), 0);

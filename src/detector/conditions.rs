@@ -1,10 +1,131 @@
-//! The eight conditions that make a rise a leak.
+//! The conditions that make a rise a leak, each with its name, its reason and how far it is met.
 //!
-//! Conditions 1 to 3 say what a rise is, 4 to 8 keep healthy programs out: warm-ups, caches that fill, sawtooths, daily
-//! waves. The figures were found on recorded runs of healthy and of leaking Go programs; each has its reason below.
+//! [`STEADY`] and [`DOUBLING`] are the rule: a stretch is a leak where it meets all conditions of one of them. The first
+//! three say what a rise is; the others keep healthy programs out: warm-ups, caches that fill, sawtooths, daily waves.
+//! The figures were found on recorded runs of healthy and of leaking Go programs.
 
-use super::ladder::{Ladder, Window};
+use super::evidence::{Margin, NOTHING_TO_COMPARE, Unit};
+use super::ladder::Window;
+use super::stretch::{Stretch, Terms, rise};
 use crate::size::Size;
+use crate::wording::real;
+
+/// One condition of the rule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Condition {
+    /// Its name: it completes "is the rise …?".
+    pub(super) name: &'static str,
+    /// Why it is asked.
+    pub(super) reason: &'static str,
+    /// How far a stretch meets it.
+    margin: fn(&Stretch) -> Margin,
+}
+
+impl Condition {
+    /// How far that stretch meets it.
+    pub(super) fn margin(&self, stretch: &Stretch) -> Margin {
+        (self.margin)(stretch)
+    }
+}
+
+/// The first of these conditions that the stretch does not meet.
+pub(super) fn unmet(conditions: &[Condition], stretch: &Stretch) -> Option<(usize, Margin)> {
+    conditions
+        .iter()
+        .enumerate()
+        .find_map(|(index, condition)| {
+            let margin = condition.margin(stretch);
+            (!margin.is_met()).then_some((index, margin))
+        })
+}
+
+/// How long a stretch has lasted that is a rise, where only that it is too short holds it back so far.
+pub(super) fn rises_too_short(stretch: &Stretch) -> Option<Margin> {
+    let (index, _) = unmet(&STEADY, stretch)?;
+    let span = long_enough(stretch);
+    (index >= WHAT_A_RISE_IS && span.has > 0.0 && !span.is_met()).then_some(span)
+}
+
+/// The rule: N rises in a row, in windows of any length.
+pub(super) const STEADY: [Condition; 8] = [
+    RISING,
+    LARGE_ENOUGH,
+    LONG_ENOUGH,
+    NEW_TERRITORY,
+    CLEAR_OF_NOISE,
+    NOT_SLOWING,
+    RISING_AT_THE_END,
+    NOT_SLOWER_THAN_BEFORE,
+];
+
+/// Its quick form: N/2 single cycles that nearly double the heap, each of them. Six would be 64 times the heap.
+pub(super) const DOUBLING: [Condition; 8] = [
+    NEARLY_DOUBLING,
+    LARGE_ENOUGH,
+    LONG_ENOUGH,
+    NEW_TERRITORY,
+    CLEAR_OF_NOISE,
+    NOT_SLOWING,
+    RISING_AT_THE_END,
+    NOT_SLOWER_THAN_BEFORE,
+];
+
+/// So many conditions say what a rise is; the next ones, whether it is worth an alarm.
+pub(super) const WHAT_A_RISE_IS: usize = 2;
+
+const RISING: Condition = Condition {
+    name: "rising",
+    reason: "the rule itself: floor after floor is higher, the first is the lowest of all and the last the highest",
+    margin: rising,
+};
+
+const NEARLY_DOUBLING: Condition = Condition {
+    name: "nearly doubling",
+    reason: "with GOGC=100 and nothing but retention the heap doubles from cycle to cycle",
+    margin: nearly_doubling,
+};
+
+const LARGE_ENOUGH: Condition = Condition {
+    name: "large enough",
+    reason: "below some steps of the trace's 1 MiB, or 10 % of the heap, nothing can be said",
+    margin: large_enough,
+};
+
+const LONG_ENOUGH: Condition = Condition {
+    name: "long enough",
+    reason: "warm-ups, fills and ramps rise too, but end; and what this process gave back before must be outdone",
+    margin: long_enough,
+};
+
+const NEW_TERRITORY: Condition = Condition {
+    name: "in new territory",
+    reason: "on its way back to a height it had before, a heap does what it did before",
+    margin: new_territory,
+};
+
+const CLEAR_OF_NOISE: Condition = Condition {
+    name: "clear of the noise",
+    reason: "the floor under a wide sawtooth wanders by itself",
+    margin: clear_of_noise,
+};
+
+const NOT_SLOWING: Condition = Condition {
+    name: "not slowing",
+    reason: "a cache that fills rises ever more slowly, a leak goes on",
+    margin: not_slowing,
+};
+
+const RISING_AT_THE_END: Condition = Condition {
+    name: "still rising at its end",
+    reason: "a plateau reached within the last window does not show in the floors yet",
+    margin: rising_at_the_end,
+};
+
+const NOT_SLOWER_THAN_BEFORE: Condition = Condition {
+    name: "not slower than before it",
+    reason: "the later part of a warm-up looks straight by itself",
+    margin: not_slower_than_before,
+};
 
 /// A rise must last this many times as long as the longest that was given back: half as long again is no sawtooth.
 const BEYOND_SWING: f64 = 1.5;
@@ -19,9 +140,9 @@ const LEAST_SHARE: f64 = 0.1;
 const BESIDE_NOISE: f64 = 0.25;
 
 /// How much of the rate of the first half the second half must keep.
-const STEADY: f64 = 0.75;
+const STEADY_SHARE: f64 = 0.75;
 
-/// How much of the mean rate the very end must keep. Less than [`STEADY`], since the end is short and noisy.
+/// How much of the mean rate the very end must keep. Less than [`STEADY_SHARE`], since the end is short and noisy.
 const STEADY_AT_THE_END: f64 = 0.3;
 
 /// How far back the very end is compared with, as a share of the whole stretch.
@@ -43,7 +164,7 @@ const BEGIN_OF_BEFORE: f64 = 0.2;
 const SET_UP: f64 = 0.5;
 
 /// A doubling heap grows by at least this factor from cycle to cycle.
-const DOUBLING: f64 = 1.5;
+const NEARLY_TWICE: f64 = 1.5;
 
 /// A heap below this, in MiB, is counted as this: from 1 to 2 is rounding, not doubling.
 const DOUBLING_FROM: f64 = 2.0;
@@ -51,81 +172,40 @@ const DOUBLING_FROM: f64 = 2.0;
 /// Keeps a divisor above zero.
 const SOME_TIME: f64 = 1e-9;
 
-/// The last windows of one level in equal groups: where a rise is looked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stretch<'a> {
-    /// The ladder that the groups were taken from.
-    pub(super) ladder: &'a Ladder,
-    /// Their level in it.
-    pub(super) level: usize,
-    /// How many windows of that level make a group.
-    pub(super) grouping: usize,
-    /// The groups, oldest first, at least two.
-    pub(super) groups: &'a [Window],
-}
-
-impl Stretch<'_> {
-    fn first(&self) -> &Window {
-        &self.groups[0]
-    }
-
-    fn last(&self) -> &Window {
-        &self.groups[self.groups.len() - 1]
-    }
-
-    fn middle(&self) -> &Window {
-        &self.groups[self.groups.len() / 2]
-    }
-
-    /// The rise from the first floor to the last, in MiB.
-    fn rise(&self) -> f64 {
-        rise(self.first(), self.last())
-    }
-
-    /// The time from the first floor to the last.
-    fn span(&self) -> f64 {
-        self.last().start - self.first().start
-    }
-}
-
-/// How much higher the floor of `last` is than that of `first`, in MiB.
-fn rise(first: &Window, last: &Window) -> f64 {
-    last.floor.mib() - first.floor.mib()
-}
-
-/// How long a rise must last, in seconds, given the longest one that was given back so far.
-pub(super) fn needed_span(min_span: f64, longest_swing: f64) -> f64 {
-    min_span.max(BEYOND_SWING * longest_swing)
-}
-
-/// Condition 1, long enough. Warm-ups, fills and ramps rise too, but end; and a process that has shown how long it can
-/// rise and come back has to outdo itself.
-pub(super) fn is_long_enough(span: f64, needed: f64) -> bool {
-    span >= needed && span > 0.0
-}
-
-/// Condition 2, the rule itself: floor after floor rises, the first is the lowest of all and the last the highest.
-pub(super) fn is_rising(mut floors: impl Iterator<Item = Size>) -> bool {
-    let Some(first) = floors.next() else {
-        return false;
-    };
-    let (mut before, mut highest) = (first, first);
-    let (mut ties, mut is_highest) = (0, false);
-    for floor in floors {
-        ties += usize::from(floor <= before);
-        if floor <= first || ties > SLACK {
-            return false;
-        }
-        is_highest = floor > highest;
-        highest = highest.max(floor);
+/// So many steps rise. Where the first floor is not the lowest of all, or the last not the highest, that is one too few.
+fn rising(stretch: &Stretch) -> Margin {
+    let (first, last) = (stretch.first_floor(), stretch.last_floor());
+    let needs = stretch.steps - SLACK;
+    let mut rises = 0;
+    let mut is_within = true;
+    let mut before = first;
+    for (index, floor) in stretch.floors().enumerate().skip(1) {
+        rises += usize::from(floor > before);
+        is_within &= first < floor && (floor < last || index == stretch.steps);
         before = floor;
     }
-    is_highest
+    let has = if is_within {
+        rises
+    } else {
+        rises.min(needs.saturating_sub(1))
+    };
+    Margin::new(real(has as u64), real(needs as u64), Unit::Steps)
 }
 
-/// Condition 3, enough to matter: below some steps of the trace's 1 MiB nothing can be said.
-pub(super) fn is_large_enough(first: Size, last: Size, min_rise: f64) -> bool {
-    last.mib() - first.mib() >= least_rise(min_rise, first)
+/// The least of the steps, as a factor.
+fn nearly_doubling(stretch: &Stretch) -> Margin {
+    let mut before = stretch.first_floor();
+    let mut least = f64::INFINITY;
+    for floor in stretch.floors().skip(1) {
+        least = least.min(floor.mib() / before.mib().max(DOUBLING_FROM));
+        before = floor;
+    }
+    Margin::new(least, NEARLY_TWICE, Unit::Times)
+}
+
+fn large_enough(stretch: &Stretch) -> Margin {
+    let needs = least_rise(stretch.terms.min_rise, stretch.first_floor());
+    Margin::new(stretch.rise(), needs, Unit::Mib)
 }
 
 /// The smallest rise from that floor that matters, in MiB.
@@ -133,39 +213,48 @@ pub(super) fn least_rise(min_rise: f64, floor: Size) -> f64 {
     min_rise.max(LEAST_SHARE * floor.mib())
 }
 
-/// Condition 4, new territory: by its middle the rise has passed all floors before it. On its way back to a height it
-/// had before, a heap does what it did before. Over long runs this keeps out most of what is false.
-pub(super) fn is_new_territory(stretch: &Stretch) -> bool {
-    let steps = stretch.groups.len() - 1;
-    let halfway = stretch.groups[steps - steps / 2].floor;
+/// Some time at least, whatever was asked for: what happened at one moment is no rise.
+fn long_enough(stretch: &Stretch) -> Margin {
+    let needs = needed_span(&stretch.terms).max(f64::MIN_POSITIVE);
+    Margin::new(stretch.span(), needs, Unit::Seconds)
+}
+
+/// How long a rise must last, in seconds: as asked for, and longer than any that was given back so far.
+pub(super) fn needed_span(terms: &Terms) -> f64 {
+    terms.min_span.max(BEYOND_SWING * terms.longest_swing)
+}
+
+/// By its middle the rise has passed all floors before it. Over long runs this keeps out most of what is false.
+fn new_territory(stretch: &Stretch) -> Margin {
+    let halfway = stretch.groups()[stretch.steps - stretch.steps / 2].floor;
     // Compared with windows about as long as the groups, since shorter ones have higher floors.
     let level = stretch.level + stretch.grouping.ilog2() as usize;
     let level = level.min(stretch.ladder.levels() - 1);
-    Some(halfway) > stretch.ladder.record_before(level, stretch.first().start)
+    let record = stretch.ladder.record_before(level, stretch.first().start);
+    let above = record.map_or(NOTHING_TO_COMPARE, |record| record.mib().next_up());
+    Margin::new(halfway.mib(), above, Unit::Mib)
 }
 
-/// Condition 5, not small beside its own noise: a floor under a wide sawtooth wanders by itself. More than half of the
-/// groups have to agree.
-pub(super) fn is_clear_of_noise(stretch: &Stretch) -> bool {
-    let rise = stretch.rise();
+/// Compared with the median of what the live heap moves within a window.
+fn clear_of_noise(stretch: &Stretch) -> Margin {
     let noise = |group: &Window| group.ceiling.mib() - group.floor.mib();
-    let clear = stretch
-        .groups
-        .iter()
-        .filter(|group| rise >= BESIDE_NOISE * noise(group));
-    clear.count() > stretch.groups.len() / 2
+    let mut noises: Vec<f64> = stretch.groups().iter().map(noise).collect();
+    let middle = noises.len() / 2;
+    let (_, median, _) = noises.select_nth_unstable_by(middle, f64::total_cmp);
+    Margin::new(stretch.rise(), BESIDE_NOISE * *median, Unit::Mib)
 }
 
-/// Condition 6, not slowing: a cache that fills rises ever more slowly, a leak goes on.
-pub(super) fn is_steady(stretch: &Stretch) -> bool {
+/// The rate of the later half beside that of the earlier.
+fn not_slowing(stretch: &Stretch) -> Margin {
     let time = |from: &Window, to: &Window| (to.start - from.start).max(SOME_TIME);
     let (first, middle, last) = (stretch.first(), stretch.middle(), stretch.last());
-    rise(middle, last) / time(middle, last) >= STEADY * rise(first, middle) / time(first, middle)
+    let has = rise(middle, last) / time(middle, last);
+    let needs = STEADY_SHARE * rise(first, middle) / time(first, middle);
+    Margin::new(has, needs, Unit::MibPerSecond)
 }
 
-/// Condition 7, still rising now: a plateau that was reached within the last window does not show in the floors yet.
-/// So the last half group is compared with the half group that ended a quarter of the stretch earlier.
-pub(super) fn is_rising_at_the_end(stretch: &Stretch) -> bool {
+/// The last half group beside the half group that ended a quarter of the stretch earlier.
+fn rising_at_the_end(stretch: &Stretch) -> Margin {
     let windows = stretch.ladder.windows(stretch.level);
     let half = (stretch.grouping / 2).max(1);
     let count = windows.len();
@@ -183,188 +272,27 @@ pub(super) fn is_rising_at_the_end(stretch: &Stretch) -> bool {
     let before = join((earlier + 1).saturating_sub(half), earlier);
     let now = join(count - half, count - 1);
     let apart = (now.start + now.end - before.start - before.end) / 2.0;
-    rise(&before, &now) >= STEADY_AT_THE_END * stretch.rise() / whole * apart
+    let needs = STEADY_AT_THE_END * stretch.rise() / whole * apart;
+    Margin::new(rise(&before, &now), needs, Unit::Mib)
 }
 
-/// Condition 8, not slowing against the time just before, either: the later part of a warm-up looks straight by itself.
-/// `first_cycle` is when the process's first cycle began.
-pub(super) fn is_steady_since_before(stretch: &Stretch, first_cycle: f64) -> bool {
+/// The rate beside that of the time just before, where there is enough of it.
+fn not_slower_than_before(stretch: &Stretch) -> Margin {
     let begin = stretch.first().start;
     let span = stretch.span();
-    let before = (begin - BEFORE * span).max(first_cycle + SET_UP);
+    let before = (begin - BEFORE * span).max(stretch.terms.first_cycle + SET_UP);
     let time = begin - before;
-    if time < LEAST_BEFORE * span {
-        return true;
-    }
-    stretch
-        .ladder
-        .floor_between(before, before + BEGIN_OF_BEFORE * time)
-        .is_none_or(|floor| {
-            let rise_before = stretch.first().floor.mib() - floor.mib();
-            stretch.rise() / span >= STEADY_SINCE_BEFORE * rise_before / time
+    let floor = (time >= LEAST_BEFORE * span)
+        .then(|| {
+            let begin = before + BEGIN_OF_BEFORE * time;
+            stretch.ladder.floor_between(before, begin)
         })
-}
-
-/// The quick form of condition 2, for single cycles only: each is far above the one before.
-///
-/// With GOGC=100 and nothing but retention the heap doubles from cycle to cycle; six of them would be 64 times the heap.
-pub(super) fn is_doubling(groups: &[Window]) -> bool {
-    groups
-        .windows(2)
-        .all(|pair| pair[1].floor.mib() >= DOUBLING * pair[0].floor.mib().max(DOUBLING_FROM))
+        .flatten();
+    let needs = floor.map_or(NOTHING_TO_COMPARE, |floor| {
+        STEADY_SINCE_BEFORE * (stretch.first().floor.mib() - floor.mib()) / time
+    });
+    Margin::new(stretch.rise() / span, needs, Unit::MibPerSecond)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RISES: usize = 6;
-    const NAMES: [&str; 8] = [
-        "long enough",
-        "rising",
-        "large enough",
-        "new territory",
-        "clear of noise",
-        "steady",
-        "rising at the end",
-        "steady since before",
-    ];
-
-    fn mib(mib: u64) -> Size {
-        Size::from_mib(mib).expect("small")
-    }
-
-    /// The conditions that the last seven groups of so many cycles do not meet, one cycle every `pace` seconds.
-    fn unmet(pace: f64, grouping: usize, live: &[u64]) -> Vec<&'static str> {
-        let mut ladder = Ladder::new(56);
-        let mut at = 0.0;
-        for &live in live {
-            ladder.push(Window::of(at, mib(live)));
-            at += pace;
-        }
-        let mut groups = Vec::new();
-        ladder.groups(0, grouping, RISES + 1, &mut groups);
-        let stretch = Stretch {
-            ladder: &ladder,
-            level: 0,
-            grouping,
-            groups: &groups,
-        };
-        let (first, last) = (stretch.first().floor, stretch.last().floor);
-        let met = [
-            is_long_enough(stretch.span(), needed_span(20.0, 0.0)),
-            is_rising(groups.iter().map(|group| group.floor)),
-            is_large_enough(first, last, 6.0),
-            is_new_territory(&stretch),
-            is_clear_of_noise(&stretch),
-            is_steady(&stretch),
-            is_rising_at_the_end(&stretch),
-            is_steady_since_before(&stretch, 0.0),
-        ];
-        let unmet = NAMES.iter().zip(met).filter(|&(_, met)| !met);
-        unmet.map(|(&name, _)| name).collect()
-    }
-
-    #[test]
-    fn a_plain_rise_meets_every_condition() {
-        assert!(unmet(4.0, 1, &[10, 12, 14, 16, 18, 20, 22]).is_empty());
-    }
-
-    #[test]
-    fn a_short_rise_is_held_back() {
-        assert_eq!(
-            unmet(3.0, 1, &[10, 12, 14, 16, 18, 20, 22]),
-            ["long enough"]
-        );
-    }
-
-    #[test]
-    fn a_rise_must_outlast_what_the_process_gave_back() {
-        assert!(is_long_enough(31.0, needed_span(20.0, 20.0)));
-        assert!(!is_long_enough(29.0, needed_span(20.0, 20.0)));
-        assert!(
-            !is_long_enough(0.0, needed_span(0.0, 0.0)),
-            "no time is no rise"
-        );
-    }
-
-    #[test]
-    fn one_tie_is_rounding_and_two_are_held_back() {
-        assert!(unmet(4.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
-        assert_eq!(unmet(4.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
-    }
-
-    #[test]
-    fn the_first_floor_is_the_lowest_and_the_last_the_highest() {
-        let rising = |floors: &[u64]| is_rising(floors.iter().map(|&floor| mib(floor)));
-        assert!(rising(&[1, 3, 2, 4]));
-        assert!(!rising(&[1, 1, 2, 4]));
-        assert!(!rising(&[1, 2, 4, 4]));
-        assert!(!rising(&[1, 2, 5, 4]));
-        assert!(!rising(&[1]));
-        assert!(!rising(&[]));
-    }
-
-    #[test]
-    fn a_small_rise_is_held_back() {
-        assert_eq!(
-            unmet(4.0, 1, &[10, 11, 12, 12, 13, 14, 15]),
-            ["large enough"]
-        );
-        let large = [200, 202, 205, 208, 212, 215, 219];
-        assert_eq!(
-            unmet(4.0, 1, &large),
-            ["large enough"],
-            "below 10 % of the heap"
-        );
-    }
-
-    #[test]
-    fn a_rise_back_to_an_old_height_is_held_back() {
-        let rise = [30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28];
-        assert_eq!(unmet(4.0, 1, &rise), ["new territory"]);
-    }
-
-    #[test]
-    fn a_floor_that_wanders_under_wide_noise_is_held_back() {
-        let noisy = |ceiling| {
-            [10, 12, 14, 16, 18, 20, 22]
-                .map(|floor| [ceiling, floor])
-                .concat()
-        };
-        assert!(unmet(2.0, 2, &noisy(60)).is_empty());
-        assert_eq!(unmet(2.0, 2, &noisy(200)), ["clear of noise"]);
-    }
-
-    #[test]
-    fn a_rise_that_slows_is_held_back() {
-        assert_eq!(unmet(4.0, 1, &[10, 20, 28, 34, 37, 39, 41]), ["steady"]);
-    }
-
-    #[test]
-    fn a_plateau_at_the_very_end_is_held_back() {
-        let rise = [100, 120, 140, 160, 220, 222, 224];
-        assert_eq!(unmet(4.0, 1, &rise), ["rising at the end"]);
-    }
-
-    #[test]
-    fn the_later_part_of_a_warm_up_is_held_back() {
-        let rise = [10, 25, 40, 50, 52, 54, 56, 58, 60, 62];
-        assert_eq!(unmet(4.0, 1, &rise), ["steady since before"]);
-    }
-
-    #[test]
-    fn only_large_steps_are_doubling() {
-        let doubling = |live: &[u64]| {
-            is_doubling(
-                &live
-                    .iter()
-                    .map(|&live| Window::of(0.0, mib(live)))
-                    .collect::<Vec<_>>(),
-            )
-        };
-        assert!(doubling(&[3, 7, 14, 29]));
-        assert!(!doubling(&[3, 7, 10, 29]));
-        assert!(!doubling(&[1, 2, 4, 8]), "from 1 to 2 may be rounding");
-    }
-}
+mod tests;

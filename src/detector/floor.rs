@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::change::{Change, Growth, Rise};
-use super::conditions::{self, Stretch};
+use super::candidates::Candidates;
+use super::change::{Change, Growth};
+use super::conditions::{self, Condition, DOUBLING, STEADY};
+use super::evidence::{Evidence, HeldBack, Margin};
 use super::ladder::{Ladder, Window};
+use super::stretch::{Stretch, Terms};
 use super::swing::Swing;
 use super::thirds::Thirds;
 use super::verdict::{Clean, Inconclusive, Leak, Sight, Verdict};
@@ -18,14 +21,8 @@ const KEPT_GROUPING: usize = 8;
 /// For "clean" the last third may be this share of the middle third above it.
 const LATE_RISE_SHARE: f64 = 0.05;
 
-/// How the groups of a stretch have to rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// N rises, one tie allowed.
-    Steady,
-    /// N/2 cycles in a row that nearly double the heap.
-    Quick,
-}
+/// A rule that a stretch can meet: its conditions, and how many rises they are asked of.
+type Form = (&'static [Condition], usize);
 
 /// The rule's state for one process.
 #[derive(Clone, Debug)]
@@ -44,8 +41,7 @@ pub(super) struct FloorRule {
     swing: Swing,
     thirds: Thirds,
     climb: Option<Climb>,
-    /// The groups under test; kept so that a test allocates nothing.
-    groups: Vec<Window>,
+    held_back: Candidates,
 }
 
 impl FloorRule {
@@ -63,7 +59,7 @@ impl FloorRule {
             swing: Swing::new(min_rise),
             thirds: Thirds::new(),
             climb: None,
-            groups: Vec::with_capacity(rises + 1),
+            held_back: Candidates::default(),
         }
     }
 
@@ -85,84 +81,58 @@ impl FloorRule {
             self.climb = None;
             // New evidence has to be new.
             self.ladder.clear();
+            self.held_back = Candidates::default();
             return Some(Change::Withdrawn(withdrawal));
         }
-        let (level, grouping) = (0..reached).find_map(|level| self.find_rise(level))?;
-        let (first, last) = (self.groups[0], self.groups[self.groups.len() - 1]);
-        let span = last.start - first.start;
-        let rise = Rise {
-            cycle: number,
-            at,
-            window_cycles: (grouping as u64) << level,
-            floors: self.groups.iter().map(|group| group.floor).collect(),
-            span: duration(span),
-            live,
-            growth: self.growth_since(first.start),
-        };
-        self.climb = Some(Climb {
-            rise: rise.clone(),
-            level,
-            grouping,
-            start: first.start,
-            end: last.end,
-            span,
-            from: first.floor,
-            highest: last.floor,
-            step: last.floor,
-            step_at: last.end,
-        });
-        Some(Change::Flagged(rise))
+        for level in 0..reached {
+            if let Some(climb) = self.find_rise(level, number, at, live) {
+                let rise = climb.rise.clone();
+                self.climb = Some(climb);
+                return Some(Change::Flagged(rise));
+            }
+        }
+        self.held_back.latest_news().map(Change::HeldBack)
     }
 
-    /// The level and the grouping at which the latest windows of a level show a leak; `self.groups` has the groups then.
-    fn find_rise(&mut self, level: usize) -> Option<(usize, usize)> {
+    /// The rise that the latest windows of a level show, if they do.
+    fn find_rise(&mut self, level: usize, number: u32, at: Duration, live: Size) -> Option<Climb> {
+        let (steady, doubling): (Form, Form) = ((&STEADY, self.rises), (&DOUBLING, self.rises / 2));
+        let terms = self.terms();
         for grouping in Ladder::groupings(level) {
-            if self.is_leak(level, grouping, self.rises, Form::Steady)
-                || (level == 0 && grouping == 1 && self.is_leak(0, 1, self.rises / 2, Form::Quick))
-            {
-                return Some((level, grouping));
+            let forms = if level == 0 && grouping == 1 {
+                &[steady, doubling][..]
+            } else {
+                &[steady]
+            };
+            for &(conditions, rises) in forms {
+                let stretch = Stretch::latest(&self.ladder, level, grouping, rises, terms);
+                let Some(stretch) = stretch else {
+                    continue;
+                };
+                let Some((unmet, margin)) = conditions::unmet(conditions, &stretch) else {
+                    let evidence = Evidence::of(conditions, &stretch);
+                    let growth = self.growth_since(stretch.first().start);
+                    return Some(Climb::new(&stretch, number, at, live, growth, evidence));
+                };
+                // A heap that does not even double was never near to the quick form.
+                if unmet > 0 || rises == self.rises {
+                    self.held_back.consider(unmet, margin, || {
+                        HeldBack::of(conditions, unmet, &stretch, number, at)
+                    });
+                }
             }
         }
         None
     }
 
-    /// Whether the last `rises` + 1 groups show a leak; they are in `self.groups` then. What costs least comes first,
-    /// and most stretches end there.
-    fn is_leak(&mut self, level: usize, grouping: usize, rises: usize, form: Form) -> bool {
-        let count = rises + 1;
-        let needed = self.needed_span();
-        let span = self.ladder.span(level, grouping, count);
-        if !span.is_some_and(|span| conditions::is_long_enough(span, needed))
-            || !self.is_rising_enough(level, grouping, rises)
-        {
-            return false;
+    /// What stretches are judged by now.
+    fn terms(&self) -> Terms {
+        Terms {
+            min_span: self.min_span,
+            min_rise: self.min_rise,
+            first_cycle: self.first,
+            longest_swing: self.swing.longest,
         }
-        self.ladder.groups(level, grouping, count, &mut self.groups);
-        let stretch = Stretch {
-            ladder: &self.ladder,
-            level,
-            grouping,
-            groups: &self.groups,
-        };
-        (form == Form::Steady || conditions::is_doubling(&self.groups))
-            && conditions::is_new_territory(&stretch)
-            && conditions::is_clear_of_noise(&stretch)
-            && conditions::is_steady(&stretch)
-            && conditions::is_rising_at_the_end(&stretch)
-            && conditions::is_steady_since_before(&stretch, self.first)
-    }
-
-    /// Whether the last `rises` + 1 floors rise, and far enough. All of them must be there.
-    fn is_rising_enough(&self, level: usize, grouping: usize, rises: usize) -> bool {
-        let first = self.ladder.floor(level, grouping, rises);
-        let last = self.ladder.floor(level, grouping, 0);
-        conditions::is_large_enough(first, last, self.min_rise)
-            && conditions::is_rising(self.ladder.floors(level, grouping, rises + 1))
-    }
-
-    /// How long a rise has to last now, in seconds.
-    fn needed_span(&self) -> f64 {
-        conditions::needed_span(self.min_span, self.swing.longest)
     }
 
     fn growth_since(&self, begin: f64) -> Option<Growth> {
@@ -227,24 +197,30 @@ impl FloorRule {
 
     /// The longest stretch that rises, and far enough, but not for long enough yet.
     fn rising_so_far(&self) -> Option<Inconclusive> {
-        let needed = self.needed_span();
-        let mut longest: Option<f64> = None;
+        let terms = self.terms();
+        let mut longest: Option<Margin> = None;
         for level in 0..self.ladder.levels() {
             for grouping in Ladder::groupings(level) {
-                let span = self.ladder.span(level, grouping, self.rises + 1);
-                let Some(span) = span.filter(|&span| 0.0 < span && span < needed) else {
+                let stretch = Stretch::latest(&self.ladder, level, grouping, self.rises, terms);
+                let Some(span) = stretch.and_then(|stretch| conditions::rises_too_short(&stretch))
+                else {
                     continue;
                 };
-                if self.is_rising_enough(level, grouping, self.rises) {
-                    longest = Some(longest.map_or(span, |longest| longest.max(span)));
+                if longest.is_none_or(|longest| longest.has < span.has) {
+                    longest = Some(span);
                 }
             }
         }
         longest.map(|span| Inconclusive::Rising {
             windows: self.rises,
-            lasted: duration(span),
-            needed: duration(needed),
+            lasted: duration(span.has),
+            needed: duration(span.needs),
         })
+    }
+
+    /// The nearest that the rule came to a flag; since the last one was withdrawn, if one was.
+    pub(super) fn nearest(&self) -> Option<&HeldBack> {
+        self.climb.is_none().then(|| self.held_back.nearest())?
     }
 }
 
@@ -323,7 +299,6 @@ mod tests {
             rule.ladder.levels() == 17 && windows <= 17 * 56,
             "{windows}"
         );
-        assert!(rule.groups.capacity() <= 7);
     }
 
     #[test]

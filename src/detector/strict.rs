@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::change::Rise;
+use super::evidence::{Evidence, Seen};
 use super::ladder::Window;
 use super::stats::{self};
 use super::verdict::{Clean, Inconclusive, Leak, Sight, Verdict};
@@ -84,6 +85,10 @@ impl StrictRule {
             span: at.saturating_sub(self.cycles[0].0),
             live,
             growth: stats::growth(&windows),
+            evidence: Evidence {
+                windows: windows.iter().map(Seen::from).collect(),
+                findings: Vec::new(),
+            },
         };
         self.flagged = Some(rise.clone());
         Some(rise)

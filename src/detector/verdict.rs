@@ -233,6 +233,7 @@ fn from_to(rise: &Rise) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence::Evidence;
     use super::*;
 
     fn mib(mib: u64) -> Size {
@@ -248,6 +249,7 @@ mod tests {
             span: Duration::from_millis(27_900),
             live: mib(40),
             growth: None,
+            evidence: Evidence::default(),
         }
     }
 

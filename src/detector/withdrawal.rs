@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::change::{Rise, Withdrawal, WithdrawnWhy};
+use super::change::{Growth, Rise, Withdrawal, WithdrawnWhy};
 use super::duration;
+use super::evidence::Evidence;
 use super::ladder::Ladder;
+use super::stretch::Stretch;
 use crate::size::Size;
 
 /// A live heap this far down between the highest floor and the first has been given back.
@@ -47,6 +49,40 @@ pub(super) struct Climb {
 }
 
 impl Climb {
+    /// The rise that a stretch shows, flagged with that cycle.
+    pub(super) fn new(
+        stretch: &Stretch,
+        cycle: u32,
+        at: Duration,
+        live: Size,
+        growth: Option<Growth>,
+        evidence: Evidence,
+    ) -> Self {
+        let (first, last) = (*stretch.first(), *stretch.last());
+        let span = stretch.span();
+        Self {
+            rise: Rise {
+                cycle,
+                at,
+                window_cycles: stretch.window_cycles(),
+                floors: evidence.floors(),
+                span: duration(span),
+                live,
+                growth,
+                evidence,
+            },
+            level: stretch.level,
+            grouping: stretch.grouping,
+            start: first.start,
+            end: last.end,
+            span,
+            from: first.floor,
+            highest: last.floor,
+            step: last.floor,
+            step_at: last.end,
+        }
+    }
+
     /// How much the floor has risen, at its highest.
     pub(super) fn height(&self) -> Size {
         Size::from_bytes(self.highest.bytes().saturating_sub(self.from.bytes()))
@@ -163,6 +199,7 @@ mod tests {
                 span: Duration::from_secs(24),
                 live: mib(34),
                 growth: None,
+                evidence: Evidence::default(),
             },
             level: 0,
             grouping: 1,

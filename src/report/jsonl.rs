@@ -79,7 +79,10 @@ impl<W: io::Write> Reporter for Jsonl<W> {
                 process: process.0,
                 over_budget: over_budget.into(),
             }),
-            Event::Judged { .. } | Event::Drained { .. } | Event::Ended { .. } => Ok(()),
+            Event::HeldBack { .. }
+            | Event::Judged { .. }
+            | Event::Drained { .. }
+            | Event::Ended { .. } => Ok(()),
         }
     }
 
