@@ -5,6 +5,7 @@
 
 mod deadlines;
 mod descriptors;
+mod environment;
 mod flow;
 mod pty;
 mod reap;

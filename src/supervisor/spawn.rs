@@ -1,6 +1,6 @@
 //! Starts the command as execvp(3) would have started it in our place, with a pipe or a terminal for its stderr.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -13,12 +13,12 @@ use nix::sys::stat::fstat;
 use nix::unistd::{ForkResult, Pid, execvpe, fork, getpid, getppid, pipe2};
 
 use super::descriptors::{close_as_they_were, resemble_our_stderr};
+use super::environment::{self, Addressee};
 use super::pty;
 use super::signals::Inherited;
 use super::stream::Kind;
 use crate::cli::Stderr;
 use crate::error::Error;
-use crate::godebug::{GODEBUG, merge};
 use crate::splitter::Edges;
 use crate::watcher::FileId;
 
@@ -60,7 +60,8 @@ pub(super) fn spawn(
         .iter()
         .map(c_string)
         .collect::<Result<Vec<CString>, Error>>()?;
-    let mut environment = environment();
+    let mut environment = environment::with_trace();
+    let addressee = Addressee::new(&environment);
 
     let Ends {
         ours: stderr,
@@ -82,7 +83,7 @@ pub(super) fn spawn(
     let forked = unsafe { fork() }.map_err(Error::plumbing("fork"))?;
     match forked {
         ForkResult::Child => {
-            take_over_sockets(&mut environment, parent);
+            addressee.becomes_this_process(&mut environment);
             let errno = become_command(&arguments, &environment, &child_stderr, parent, inherited);
             let code = (errno as i32).to_ne_bytes();
             let _ = nix::unistd::write(&child_failure, &code);
@@ -153,54 +154,6 @@ fn redirect(from: RawFd, to: RawFd) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Our environment to the byte, with the trace switched on in GODEBUG: order, doubles and entries without `=` stay.
-fn environment() -> Vec<CString> {
-    let prefix = [GODEBUG.as_bytes(), b"="].concat();
-    let merged = merge(std::env::var_os(GODEBUG).as_deref().map(OsStr::as_bytes));
-    let mut environment = raw_environment();
-    let Some(merged) = merged else {
-        return environment;
-    };
-    let entry = [&prefix[..], &merged[..]].concat();
-    let Ok(entry) = CString::new(entry) else {
-        return environment;
-    };
-    // getenv(3) finds the first of several, and so does the Go runtime's own reader.
-    match environment
-        .iter_mut()
-        .find(|known| known.as_bytes().starts_with(&prefix))
-    {
-        Some(known) => *known = entry,
-        None => environment.push(entry),
-    }
-    environment
-}
-
-#[cfg(target_os = "linux")]
-fn raw_environment() -> Vec<CString> {
-    let mut entries = Vec::new();
-    #[expect(unsafe_code, reason = "std::env drops entries without `=`")]
-    // SAFETY: `environ` is a list of C strings that ends with a null pointer (environ(7)); nobody changes it: gcwatch
-    // never sets a variable, and no other thread runs.
-    unsafe {
-        let mut entry = libc::environ;
-        while !entry.is_null() && !(*entry).is_null() {
-            entries.push(CStr::from_ptr(*entry).to_owned());
-            entry = entry.add(1);
-        }
-    }
-    entries
-}
-
-#[cfg(not(target_os = "linux"))]
-fn raw_environment() -> Vec<CString> {
-    let entry =
-        |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
-    std::env::vars_os()
-        .filter_map(|pair| CString::new(entry(pair)).ok())
-        .collect()
-}
-
 /// The two ends of the command's stderr.
 struct Ends {
     ours: OwnedFd,
@@ -248,17 +201,6 @@ fn stderr_pipe() -> Result<Ends, Errno> {
     })
 }
 
-/// In the child: sockets that a service manager passed to us by our process number are the command's (`sd_listen_fds`(3)).
-fn take_over_sockets(environment: &mut [CString], parent: Pid) {
-    let entry = |pid: Pid| CString::new(format!("LISTEN_PID={pid}"));
-    let (Ok(ours), Ok(theirs)) = (entry(parent), entry(getpid())) else {
-        return;
-    };
-    for known in environment.iter_mut().filter(|known| **known == ours) {
-        known.clone_from(&theirs);
-    }
-}
-
 /// Why the child could not become the command; `None` once it has. The pipe closes at exec.
 fn failure_of(pipe: OwnedFd) -> Option<Errno> {
     let mut code = [0; 4];
@@ -270,7 +212,9 @@ fn failure_of(pipe: OwnedFd) -> Option<Errno> {
 fn cannot_run(program: &OsStr, errno: Errno) -> Error {
     let command = program.to_os_string();
     match errno {
-        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { command },
+        Errno::ENOENT => Error::NotFound { command },
+        // What in PATH is no folder cannot have it.
+        Errno::ENOTDIR if !program.as_bytes().contains(&b'/') => Error::NotFound { command },
         errno => Error::CannotRun {
             command,
             source: io::Error::from(errno),

@@ -3,9 +3,10 @@
 use std::ffi::CString;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::bare::{GCWATCH, as_bare, as_bare_says, wait_until};
+use crate::support::command;
 
 #[test]
 fn en_1_arguments_come_byte_for_byte() {
@@ -28,7 +29,7 @@ fn en_2_doubles_and_entries_without_a_sign_stay() {
     let arguments = [GCWATCH, "-q", "--", "/bin/cat", "/proc/self/environ"].map(c_string);
     let environment = ["B=1", "nothing", "GODEBUG=x=1", "B=2", "=odd"].map(c_string);
     let path = c_string(GCWATCH);
-    let mut command = Command::new("true");
+    let mut command = command("true");
     #[expect(
         unsafe_code,
         reason = "std sorts the environment and drops what is odd"
@@ -63,7 +64,7 @@ fn en_3_limits_and_credentials_are_unchanged() {
 
 #[test]
 fn en_3_the_command_is_gcwatchs_own_child() {
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "sh", "-c", "echo $PPID; exec sleep 0"])
         .stdout(Stdio::piped())
         .spawn()
@@ -94,7 +95,7 @@ fn en_5_stdin_and_stdout_are_the_very_same() {
 
 #[test]
 fn en_6_others_notice_when_the_command_closes_stdin_and_stdout() {
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "bash", "-c"])
         .arg("trap 'exit 5' TERM; exec >&-; read line; exec <&-; echo closed >&2; while :; do sleep 0.02; done")
         .stdin(Stdio::piped())
@@ -134,4 +135,25 @@ fn en_7_sockets_of_a_service_manager_are_the_commands() {
         "ours",
     );
     as_bare_says("LISTEN_PID=1 $W sh -c 'echo $LISTEN_PID'", "1");
+}
+
+#[test]
+fn en_7_the_number_of_a_pidfd_goes_with_the_process() {
+    // As systemd does: the process names itself before it becomes gcwatch.
+    let python = "import os, sys\n\
+        own = lambda: str(os.fstat(os.pidfd_open(os.getpid())).st_ino)\n\
+        if len(sys.argv) == 1: print(os.environ['LISTEN_PIDFDID'] == own(), os.environ['LISTEN_PID'] == str(os.getpid()))\n\
+        else:\n \
+            os.environ.update(LISTEN_PIDFDID=own(), LISTEN_PID=str(os.getpid()))\n \
+            os.execvp(sys.argv[2], sys.argv[2:] + ['python3', '-c', sys.argv[1]])";
+    let output = command("python3")
+        .args(["-c", python, python, GCWATCH, "-q", "--"])
+        .output()
+        .expect("python runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "True True\n",
+        "{output:?}"
+    );
+    as_bare_says("LISTEN_PIDFDID=7 $W sh -c 'echo $LISTEN_PIDFDID'", "7");
 }
