@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use tokio::time::sleep_until;
 
-use self::deadlines::{Deadlines, is_due};
+use self::deadlines::{Deadlines, Hold, is_due};
 use self::flow::Flow;
 use self::reap::Change;
 use self::relay::Survivors;
 pub use self::signals::end_by;
-use self::signals::{Arrival, Inherited, Meaning, Signals};
+use self::signals::{Arrival, Inherited, Meaning, Signals, StopSignal};
 use self::spawn::{Spawned, spawn};
 use self::stream::{READ, Stream};
 use crate::cli::Config;
@@ -121,6 +121,8 @@ struct Watch<'a> {
     /// Whether gcwatch asked the command to end, and how hard.
     cause: Cause,
     end: Option<End>,
+    /// The signal that stopped the command, and is to stop us.
+    stopping: Option<StopSignal>,
     /// How many bytes came behind the command's end.
     read_after_end: usize,
     /// Whether the end of stderr was waited for long enough.
@@ -141,7 +143,7 @@ impl<'a> Watch<'a> {
         spawned: &Spawned,
         started: Instant,
     ) -> Result<Self, Error> {
-        let flow = Flow::new(config, command, spawned, started)?;
+        let flow = Flow::new(config, command, spawned, inherited, started)?;
         // Not sooner: a report may go to a descriptor that we were given.
         descriptors::let_go();
         Ok(Self {
@@ -155,6 +157,7 @@ impl<'a> Watch<'a> {
             },
             cause: Cause::Itself,
             end: None,
+            stopping: None,
             read_after_end: 0,
             drain_is_over: false,
             buffer: vec![0; READ],
@@ -177,32 +180,37 @@ impl<'a> Watch<'a> {
                 Happening::Found(event) => self.flow.event(&event),
                 Happening::Readable | Happening::SinkChanged => {}
             }
-            let Some(stream) = &stderr else { continue };
             if self.flow.sink.is_gone() {
                 // Nobody reads our own stderr, which the command is to notice at its next write.
                 stderr = None;
-            } else if self.flow.sink.has_room() {
+            } else if let Some(stream) = &stderr
+                && self.flow.sink.has_room()
+            {
                 match self.read(stream)? {
                     Found::More => {}
                     Found::End => stderr = None,
                     Found::OthersOnly => left_to_others = stderr.take(),
                 }
+                self.give_up_hold();
             }
             if stderr.is_none() && left_to_others.is_none() {
                 self.flow.end();
+                self.deadlines.release = Hold::default();
             }
+            self.stop_with_command();
         }
         let survivors = left_to_others
             .or(stderr)
             .and_then(|stream| self.flow.leave(stream));
         self.flow.end();
+        self.deadlines.release = Hold::default();
         Ok((self.finish().await?, survivors))
     }
 
     /// Waits for what happens next.
     async fn next(&mut self, stderr: Option<&Stream>) -> io::Result<Happening> {
-        let due = self.deadlines.next();
         let has_room = self.flow.sink.has_room();
+        let due = self.deadlines.next(has_room);
         let readable = async {
             match stderr.filter(|_| has_room) {
                 Some(stderr) => stderr.readable().await,
@@ -247,6 +255,10 @@ impl<'a> Watch<'a> {
                 }
             }
             Meaning::Forward => {
+                if arrival.continues() {
+                    self.stopping = None;
+                    self.deadlines.flush = None;
+                }
                 let resized = arrival.is_for_the_terminal() && stderr.is_some_and(Stream::resize);
                 arrival.forward(self.command);
                 if resized {
@@ -267,12 +279,27 @@ impl<'a> Watch<'a> {
             Some(Change::Ended(end)) => {
                 tracing::info!(?end, cause = ?self.cause, "the command ended");
                 self.end = Some(end);
+                self.stopping = None;
+                self.deadlines.flush = None;
+                signals::forget_stops();
                 self.deadlines.stop = None;
                 self.deadlines.kill = None;
                 self.deadlines.drain = Some(Instant::now() + DRAIN);
             }
-            Some(Change::Stopped(number)) => signals::stop_with_command(number),
+            Some(Change::Stopped(number)) => {
+                self.stopping = StopSignal::new(number);
+                self.deadlines.flush = self.stopping.map(|_| Instant::now() + DRAIN);
+            }
             None => {}
+        }
+    }
+
+    /// Stops us where the command was stopped, as soon as all is shown that it wrote before.
+    fn stop_with_command(&mut self) {
+        let shown = self.flow.sink.is_idle() || self.deadlines.flush.is_none();
+        if let Some(signal) = self.stopping.take_if(|_| shown) {
+            self.deadlines.flush = None;
+            signal.stop_with_command();
         }
     }
 
@@ -285,6 +312,8 @@ impl<'a> Watch<'a> {
             self.cause = Cause::Killed;
             signals::kill_now(self.command);
         }
+        // Whoever sees that there is none stops without waiting.
+        is_due(&mut self.deadlines.flush);
         if is_due(&mut self.deadlines.drain) {
             self.drain_is_over = true;
         }
@@ -297,6 +326,11 @@ impl<'a> Watch<'a> {
                 self.deadlines.abandon = Some(Instant::now() + STUCK);
             }
         }
+    }
+
+    /// What is held was text after all, if its time is over. Only behind a read: what came in time counts, also where we
+    /// had to wait for a processor ourselves.
+    fn give_up_hold(&mut self) {
         if is_due(&mut self.deadlines.release.due) {
             self.flow.release();
             self.pass_on();
@@ -319,8 +353,16 @@ impl<'a> Watch<'a> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut found = Ok(Found::More);
         let mut read = 0;
+        // What is decided behind this read must not be decided without what has come.
+        let is_last =
+            self.drain_is_over || self.deadlines.release.is_due() || self.stopping.is_some();
         for _ in 0..READS_A_TURN {
-            match stream.read(&mut buffer) {
+            let result = if is_last {
+                stream.read_now(&mut buffer)
+            } else {
+                stream.read(&mut buffer)
+            };
+            match result {
                 Ok(0) => found = Ok(Found::End),
                 Ok(len) => {
                     self.flow.feed(&buffer[..len]);

@@ -17,17 +17,21 @@ pub(super) struct Deadlines {
     pub(super) release: Hold,
     /// Give up waiting for the end of stderr.
     pub(super) drain: Option<Instant>,
+    /// Stop with the command, shown or not what it wrote before.
+    pub(super) flush: Option<Instant>,
     /// Give up waiting for somebody to read our own stderr.
     pub(super) abandon: Option<Instant>,
 }
 
 impl Deadlines {
-    pub(super) fn next(&self) -> Option<Instant> {
+    /// The next of them; what is held is given up only where it `may_read`, since what is there already may go with it.
+    pub(super) fn next(&self, may_read: bool) -> Option<Instant> {
         [
             self.stop,
             self.kill,
-            self.release.due,
+            self.release.due.filter(|_| may_read),
             self.drain,
+            self.flush,
             self.abandon,
         ]
         .into_iter()
@@ -52,6 +56,11 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    /// Whether its time is over.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
+
     /// Takes what is held now: other bytes get a time of their own.
     pub(super) fn update(&mut self, holding: Option<u64>) {
         if holding != self.holding || self.due.is_none() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::libc;
-use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::{Gid, Uid, close, dup2_stdin, dup2_stdout, fchown};
 
@@ -106,9 +106,14 @@ pub(super) fn resemble_our_stderr(theirs: impl AsFd) {
     );
 }
 
-/// Whether our stderr is a pipe without a name: when the last reader of such a one is gone, no other can come.
-pub(super) fn stderr_is_a_nameless_pipe() -> bool {
-    fstatfs(std::io::stderr()).is_ok_and(|found| found.filesystem_type() == PIPEFS_MAGIC)
+/// Whether our stderr tells at once when nobody reads it any more: a pipe without a name, to which no other reader can come,
+/// or a socket.
+pub(super) fn stderr_tells_of_its_reader() -> bool {
+    let stderr = std::io::stderr();
+    let is_socket = fstat(&stderr).is_ok_and(|found| {
+        SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFSOCK
+    });
+    is_socket || fstatfs(&stderr).is_ok_and(|found| found.filesystem_type() == PIPEFS_MAGIC)
 }
 
 /// Makes reads of a descriptor of our own return at once.

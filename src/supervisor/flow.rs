@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::{Instant, SystemTime};
 
 use super::relay::Survivors;
+use super::signals::Inherited;
 use super::sink::Sink;
 use super::spawn::Spawned;
 use super::stream::Stream;
@@ -36,6 +37,7 @@ impl<'a> Flow<'a> {
         config: &'a Config,
         command: &[OsString],
         spawned: &Spawned,
+        inherited: &Inherited,
         started: Instant,
     ) -> Result<Self, Error> {
         let notices = outputs::Notices::default();
@@ -48,7 +50,7 @@ impl<'a> Flow<'a> {
             batch: Batch::default(),
             reports,
             notices,
-            sink: Sink::start()?,
+            sink: Sink::start(inherited.stops_in_background())?,
             watcher: Watcher::start(Watched {
                 command: spawned.pid.as_raw(),
                 stderr: spawned.stderr_file,

@@ -10,8 +10,9 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{ForkResult, chdir, fork, setsid};
 
+use super::READS_A_TURN;
 use super::deadlines::{Hold, is_due};
-use super::descriptors::{keep_only, stderr_is_a_nameless_pipe};
+use super::descriptors::{keep_only, stderr_tells_of_its_reader};
 use super::reap::is_init;
 use super::sink::{Reader, write_bytes};
 use super::stream::{Kind, READ, read_once};
@@ -68,34 +69,42 @@ fn serve(survivors: Survivors) {
     let _ = chdir("/");
     let _ = nix::sys::prctl::set_name(c"gcwatch-relay");
     keep_only(&stderr);
-    let watched = stderr_is_a_nameless_pipe();
+    let watched = stderr_tells_of_its_reader();
     let mut buffer = vec![0; READ];
     let mut split = Split::default();
     let mut hold = Hold::default();
     loop {
-        hold.update(splitter.holding());
         if !wait(&stderr, watched, hold.due) {
             return;
         }
-        let at_end = match read_once(&stderr, kind, &mut buffer) {
-            Ok(0) => true,
-            Ok(len) => {
-                splitter.push(&buffer[..len], &mut split);
-                false
-            }
-            Err(Errno::EAGAIN) => false,
-            Err(_) => true,
-        };
+        let at_end = read_turn(&stderr, kind, &mut buffer, |read| {
+            splitter.push(read, &mut split);
+        });
+        hold.update(splitter.holding());
         if at_end {
             splitter.finish(&mut split);
         } else if is_due(&mut hold.due) {
             splitter.release(&mut split);
+            hold.update(splitter.holding());
         }
-        if write_bytes(io::stderr().as_fd(), &split.text, |_| {}) == Reader::Gone || at_end {
+        if write_bytes(io::stderr().as_fd(), &split.text, false, |_| {}) == Reader::Gone || at_end {
             return;
         }
         split.clear();
     }
+}
+
+/// Reads what there is, and says whether that was the end.
+fn read_turn(stderr: &OwnedFd, kind: Kind, buffer: &mut [u8], mut push: impl FnMut(&[u8])) -> bool {
+    for _ in 0..READS_A_TURN {
+        match read_once(stderr, kind, buffer) {
+            Ok(0) => return true,
+            Ok(len) => push(&buffer[..len]),
+            Err(Errno::EAGAIN) => return false,
+            Err(_) => return true,
+        }
+    }
+    false
 }
 
 /// Waits for bytes or the deadline; says whether anybody can read our stderr.
@@ -113,5 +122,5 @@ fn wait(stderr: &OwnedFd, watched: bool, due: Option<Instant>) -> bool {
     let _ = poll(&mut fds, timeout);
     fds.get(1)
         .and_then(PollFd::revents)
-        .is_none_or(|events| !events.contains(PollFlags::POLLERR))
+        .is_none_or(|events| !events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP))
 }

@@ -1,5 +1,7 @@
 //! The only file that knows signals: which there are, who sent one, and what becomes of it.
 
+mod stops;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +14,8 @@ use nix::unistd::{Pid, getpid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+pub(super) use self::stops::{StopSignal, forget_stops, stopped_by_terminal};
+use self::stops::{stop_again, stop_self, stops};
 use crate::error::Error;
 
 /// The signal dispositions and the mask that gcwatch was started with.
@@ -122,6 +126,11 @@ pub(super) fn block_all() -> Result<Inherited, Error> {
 }
 
 impl Inherited {
+    /// Whether a terminal may stop us by SIGTTOU: it lets pass who blocks or ignores that.
+    pub(super) fn stops_in_background(&self) -> bool {
+        !self.mask.contains(Signal::SIGTTOU) && self.caught.contains(Signal::SIGTTOU)
+    }
+
     /// In the child: dispositions first, then the mask. In the other order a signal that waits would meet ours.
     pub(super) fn restore(&self) -> Result<(), Errno> {
         set(libc::SIGPIPE, self.pipe_ignored)?;
@@ -197,6 +206,11 @@ impl Arrival {
     /// Whether the command will look at the terminal anew.
     pub(super) fn is_for_the_terminal(self) -> bool {
         matches!(self.number, libc::SIGWINCH | libc::SIGCONT)
+    }
+
+    /// Whether it continues who was stopped.
+    pub(super) fn continues(self) -> bool {
+        self.number == libc::SIGCONT
     }
 
     /// Whether it asks to end: with the command gone, such a one ends the wait for a stuck stderr.
@@ -295,50 +309,6 @@ fn send(command: Pid, signal: Signal) {
     if let Err(errno) = kill(command, signal) {
         tracing::debug!(%errno, "cannot send {signal}");
     }
-}
-
-/// Whether a signal stops by default, and can be handled: SIGSTOP is for debuggers, which mean one process.
-fn stops(number: i32) -> bool {
-    matches!(number, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU)
-}
-
-/// The command was stopped by this signal: we stop too, so that a shell notices.
-///
-/// Whoever continued us has continued the command as well, or means us to: its stop is then an old story, which SIGCHLD
-/// tells before SIGCONT only because its number is lower.
-pub(super) fn stop_with_command(number: i32) {
-    if stops(number) && !is_pending(libc::SIGCONT) {
-        stop_self(number);
-    }
-}
-
-/// A stop that came to the whole group while we were passing on an older SIGCONT has just been undone: it counts.
-fn stop_again(command: Pid) {
-    for stop in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
-        if is_pending(stop as i32) {
-            send(command, stop);
-        }
-    }
-}
-
-fn is_pending(number: i32) -> bool {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: sigpending(2) fills the set in, sigismember(3) looks at it.
-    #[expect(unsafe_code, reason = "nix has no sigpending")]
-    unsafe {
-        libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), number) == 1
-    }
-}
-
-/// Stops ourselves by the default action of the same signal, as the command has stopped: where the kernel leaves an
-/// orphaned group running, we run on too.
-fn stop_self(number: i32) {
-    raise(number);
-    // Unblocked, it takes effect here; we go on when somebody continues us.
-    let only = signals(|each| each == number);
-    let mut before = SigSet::empty();
-    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), Some(&mut before));
-    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
 }
 
 /// raise(3), real-time signals too.

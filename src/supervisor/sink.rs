@@ -11,11 +11,14 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::{getpgrp, tcgetpgrp, write};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-use super::descriptors::stderr_is_a_nameless_pipe;
+use super::descriptors::stderr_tells_of_its_reader;
+use super::signals;
 use crate::error::Error;
 
 /// So much text waits at most before the command has to.
@@ -25,17 +28,26 @@ const ROOM: usize = 1 << 20;
 /// is such a writer.
 const PIECE: usize = 4096;
 
+/// What is looked for in our stderr: an error, and the hangup that comes with any other interest.
+const LOSS: Interest = Interest::ERROR.add(Interest::PRIORITY);
+
 #[derive(Debug, Default)]
 struct State {
     queue: Vec<u8>,
+    /// The thread writes.
+    busy: bool,
     /// No more will come.
     closed: bool,
-    /// All that came is written, and no more will come.
-    done: bool,
     /// The reader is gone: EPIPE.
     gone: bool,
     /// How many bytes our stderr has taken.
     taken: u64,
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.busy
+    }
 }
 
 #[derive(Debug, Default)]
@@ -66,13 +78,13 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Starts the thread; inside a runtime.
-    pub(super) fn start() -> Result<Self, Error> {
+    /// Starts the thread; inside a runtime. `stops` says whether a terminal may stop who writes from the background.
+    pub(super) fn start(stops: bool) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new()
             .name("stderr".into())
-            .spawn(move || write_all(&of_thread, io::stderr().as_fd()))
+            .spawn(move || write_all(&of_thread, io::stderr().as_fd(), stops))
             .map_err(Error::plumbing("start a thread"))?;
         Ok(Self {
             shared,
@@ -132,7 +144,13 @@ impl Sink {
 
     /// Whether all that came is written, after [`close`](Self::close).
     pub(super) fn is_done(&self) -> bool {
-        self.shared.lock().done
+        let state = self.shared.lock();
+        state.closed && state.is_idle()
+    }
+
+    /// Whether all that came so far is written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.shared.lock().is_idle()
     }
 
     /// How many bytes our stderr has taken so far.
@@ -148,7 +166,14 @@ impl Sink {
         };
         tokio::select! {
             () = self.shared.changed.notified() => {}
-            _ = reader.ready(Interest::ERROR) => {
+            ready = reader.ready(LOSS) => {
+                if let Ok(mut ready) = ready
+                    && !(ready.ready().is_error() || ready.ready().is_read_closed())
+                {
+                    // Out-of-band data.
+                    ready.clear_ready();
+                    return;
+                }
                 // It stays so: to look again would be to spin.
                 self.reader = None;
                 self.shared.lock().gone = true;
@@ -164,19 +189,19 @@ impl Sink {
     }
 }
 
-/// A pipe tells at once that its last reader has gone. So the command notices at its next write, as it would without us,
-/// and not at the one after that. Of other kinds of stderr only a write tells.
+/// A pipe tells at once that its last reader has gone (`EPOLLERR`), and a socket too (`EPOLLHUP`). So the command notices
+/// at its next write, as it would without us, and not at the one after that. Of other kinds of stderr only a write tells.
 fn watch_reader() -> Option<AsyncFd<io::Stderr>> {
-    if !stderr_is_a_nameless_pipe() {
+    if !stderr_tells_of_its_reader() {
         return None;
     }
     // SAFETY: the standard descriptors stay open as long as the process lives.
     #[expect(unsafe_code, reason = "tokio asks for this promise")]
-    unsafe { AsyncFd::register_with_interest(io::stderr(), Interest::ERROR) }.ok()
+    unsafe { AsyncFd::register_with_interest(io::stderr(), LOSS) }.ok()
 }
 
 /// The thread.
-fn write_all(shared: &Shared, stderr: BorrowedFd<'_>) {
+fn write_all(shared: &Shared, stderr: BorrowedFd<'_>, stops: bool) {
     let mut bytes = Vec::new();
     loop {
         let mut state = shared.lock();
@@ -187,21 +212,22 @@ fn write_all(shared: &Shared, stderr: BorrowedFd<'_>) {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         if state.queue.is_empty() {
-            state.done = true;
-            drop(state);
-            shared.changed.notify_one();
             return;
         }
         bytes.clear();
         std::mem::swap(&mut bytes, &mut state.queue);
+        state.busy = true;
         let gone = state.gone;
         drop(state);
         if !gone {
-            let reader = write_bytes(stderr, &bytes, |len| shared.lock().taken += len as u64);
+            let reader = write_bytes(stderr, &bytes, stops, |len| {
+                shared.lock().taken += len as u64;
+            });
             if reader == Reader::Gone {
                 shared.lock().gone = true;
             }
         }
+        shared.lock().busy = false;
         shared.changed.notify_one();
     }
 }
@@ -219,11 +245,17 @@ pub(super) enum Reader {
 pub(super) fn write_bytes(
     stderr: BorrowedFd<'_>,
     mut bytes: &[u8],
+    stops: bool,
     taken: impl Fn(usize),
 ) -> Reader {
     while !bytes.is_empty() {
         let (piece, rest) = bytes.split_at(piece_len(bytes));
-        match nix::unistd::write(stderr, piece) {
+        let written = if stops && stops_writers(stderr) {
+            signals::stopped_by_terminal(|| write(stderr, piece))
+        } else {
+            write(stderr, piece)
+        };
+        match written {
             Ok(written) => {
                 taken(written);
                 bytes = &bytes[written..];
@@ -247,6 +279,12 @@ fn piece_len(bytes: &[u8]) -> usize {
         return bytes.len();
     }
     memchr::memrchr(b'\n', &bytes[..PIECE]).map_or(PIECE, |at| at + 1)
+}
+
+/// Whether our stderr is a terminal that stops jobs which write from the background (termios(3), TOSTOP), and we are one.
+fn stops_writers(stderr: BorrowedFd<'_>) -> bool {
+    tcgetpgrp(stderr).is_ok_and(|foreground| foreground != getpgrp())
+        && tcgetattr(stderr).is_ok_and(|modes| modes.local_flags.contains(LocalFlags::TOSTOP))
 }
 
 /// Waits until `fd` can be written again.

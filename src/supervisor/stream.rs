@@ -57,6 +57,11 @@ impl Stream {
         })
     }
 
+    /// Reads what there is without asking the runtime, which may not have looked since the last bytes came.
+    pub(super) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(read_once(self.fd.get_ref(), self.kind, buffer)?)
+    }
+
     /// Gives a terminal the size of the real one; says whether it had another.
     pub(super) fn resize(&self) -> bool {
         self.is_pty() && pty::copy_size(self.fd.get_ref())

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -54,6 +55,28 @@ pub(crate) fn probe(release: &str) -> PathBuf {
     go(release, "tests/go/probe")
 }
 
+/// A command as a user starts one. Whoever runs the tests may ignore signals, as nohup does; that is not to reach it, not
+/// even for a moment, in which a signal that a test sends would be lost.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    let reset = || {
+        for number in 1..=libc::SIGRTMAX() {
+            #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+            // SAFETY: SIG_DFL runs no code of ours; numbers that cannot be set are refused.
+            unsafe {
+                libc::signal(number, libc::SIG_DFL);
+            }
+        }
+        Ok(())
+    };
+    #[expect(unsafe_code, reason = "std resets SIGPIPE alone")]
+    // SAFETY: signal(2) may be called between fork and exec.
+    unsafe {
+        command.pre_exec(reset);
+    }
+    command
+}
+
 /// A gcwatch command line.
 pub(crate) struct Gcwatch {
     command: Command,
@@ -63,12 +86,8 @@ pub(crate) struct Gcwatch {
 impl Gcwatch {
     /// `gcwatch` with these options, in an environment without settings of the user's.
     pub(crate) fn new<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {
-        // Whoever runs the tests may ignore signals, as nohup does, or be in a group that cannot be stopped: neither is to
-        // reach gcwatch.
-        let mut command = Command::new("env");
-        command
-            .arg("--default-signal")
-            .arg(env!("CARGO_BIN_EXE_gcwatch"));
+        let mut command = command(env!("CARGO_BIN_EXE_gcwatch"));
+        // A group of its own can be stopped, as long as the tests are of the same session.
         command.process_group(0);
         command.args(options).current_dir(root());
         let users = |name: &OsStr| {

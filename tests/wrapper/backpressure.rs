@@ -1,32 +1,29 @@
 //! BP: our stderr is stuck, slow, closed or full.
 
 use std::io::{Read, Write, pipe};
-use std::process::{Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use crate::bare::{GCWATCH, as_bare, as_bare_says, is_running, pid_in, script, wait_until};
-use crate::support::trace;
+use crate::bare::{GCWATCH, as_bare, as_bare_says, is_running, pid, pid_in, script, wait_until};
+use crate::support::{command, trace};
 
 /// A gcwatch whose stderr nobody reads yet, and the other end of that.
-fn stuck(command: &[&str]) -> (std::process::Child, std::io::PipeReader) {
+fn stuck(watched: &[&str]) -> (std::process::Child, std::io::PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
-    let child = Command::new(GCWATCH)
+    let child = command(GCWATCH)
         .args(["-q", "--"])
-        .args(command)
+        .args(watched)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(writer)
         .spawn()
         .expect("gcwatch starts");
     (child, reader)
-}
-
-fn pid(child: &std::process::Child) -> Pid {
-    Pid::from_raw(child.id().try_into().expect("a process number fits"))
 }
 
 fn first_line(child: &mut std::process::Child) -> String {
@@ -114,30 +111,55 @@ fn bp_4_a_reader_that_goes_away_ends_the_command() {
 
 #[test]
 fn bp_4_the_command_notices_at_its_very_next_write() {
+    let piped = || {
+        let (reader, writer) = pipe().expect("a pipe");
+        (OwnedFd::from(reader), OwnedFd::from(writer))
+    };
+    let socket = || {
+        let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
+        (OwnedFd::from(reader), OwnedFd::from(writer))
+    };
     for (ignore, expected) in [("trap '' PIPE;", Some(9)), ("", None)] {
-        let script =
-            format!("{ignore} read line; echo first >&2 || exit 9; echo second >&2; exit 1");
-        let (mut child, reader) = stuck(&["sh", "-c", &script]);
-        let folder = format!("/proc/{}/fd", child.id());
-        let count = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
-        // Once its descriptors stay as they are, it has let go of what it was given, and waits.
-        wait_until("gcwatch waits", || {
-            crate::bare::state(pid(&child)) == Some('S')
-                && std::fs::read_link(format!("{folder}/0")).is_ok_and(|to| to.ends_with("null"))
-        });
-        let before = count();
-        drop(reader);
-        wait_until("gcwatch lets go of the command's stderr", || {
-            count() < before
-        });
-        let mut stdin = child.stdin.take().expect("it is piped");
-        stdin.write_all(b"go\n").expect("the command reads");
-        let status = child.wait().expect("it ends");
-        assert_eq!(status.code(), expected, "{status:?}");
-        if expected.is_none() {
-            let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-            assert_eq!(signal, Some(nix::libc::SIGPIPE));
+        for (reader, writer) in [piped(), socket()] {
+            notices_at_its_next_write(reader, writer, ignore, expected);
         }
+    }
+}
+
+#[track_caller]
+fn notices_at_its_next_write(
+    reader: OwnedFd,
+    writer: OwnedFd,
+    ignore: &str,
+    expected: Option<i32>,
+) {
+    let script = format!("{ignore} read line; echo first >&2 || exit 9; echo second >&2; exit 1");
+    let mut child = command(GCWATCH)
+        .args(["-q", "--", "sh", "-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(writer)
+        .spawn()
+        .expect("gcwatch starts");
+    let folder = format!("/proc/{}/fd", child.id());
+    let count = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    // Once its descriptors stay as they are, it has let go of what it was given, and waits.
+    wait_until("gcwatch waits", || {
+        crate::bare::state(pid(&child)) == Some('S')
+            && std::fs::read_link(format!("{folder}/0")).is_ok_and(|to| to.ends_with("null"))
+    });
+    let before = count();
+    drop(reader);
+    wait_until("gcwatch lets go of the command's stderr", || {
+        count() < before
+    });
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"go\n").expect("the command reads");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), expected, "{status:?}");
+    if expected.is_none() {
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(nix::libc::SIGPIPE));
     }
 }
 
@@ -175,14 +197,14 @@ fn bp_5_a_full_disk_changes_nothing_else() {
 fn bp_6_a_stderr_that_does_not_block_loses_nothing_and_stays_so() {
     let (mut reader, writer) = pipe().expect("a pipe");
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("its flag is set");
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "head", "-c", "3000000", "/dev/zero"])
         .stdout(Stdio::null())
         .stderr(writer.try_clone().expect("a copy"))
         .spawn()
         .expect("gcwatch starts");
     child.wait().expect("it ends");
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "sh", "-c", "head -c 3000000 /dev/zero >&2"])
         .stderr(writer.try_clone().expect("a copy"))
         .spawn()
@@ -198,7 +220,7 @@ fn bp_6_a_stderr_that_does_not_block_loses_nothing_and_stays_so() {
     assert!(flags.contains(OFlag::O_NONBLOCK));
     // And one that blocks goes on blocking.
     let (_, writer) = pipe().expect("a pipe");
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "true"])
         .stderr(writer.try_clone().expect("a copy"))
         .spawn()

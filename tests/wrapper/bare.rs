@@ -1,20 +1,22 @@
 //! The yardstick: a script under gcwatch does what it does under `env`.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
+
+use crate::support::command;
 
 /// The program.
 pub(crate) const GCWATCH: &str = env!("CARGO_BIN_EXE_gcwatch");
 
 /// So long a test waits for something that should happen at once: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs a bash script in which `$W` stands before a command.
 fn script_with(wrapper: &str, script: &str) -> Output {
-    let mut command = Command::new("bash");
+    let mut command = command("bash");
     command.args(["-c", script]).env("W", wrapper);
     // With the trace on already gcwatch leaves the environment alone, so both see the same.
     command
@@ -68,6 +70,27 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let patience = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < patience, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The number of a process that a test started.
+pub(crate) fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().try_into().expect("a process number fits"))
+}
+
+/// How a process that a test started ends. One that does not end is killed, and the test fails.
+#[track_caller]
+pub(crate) fn end_of(child: &mut Child) -> ExitStatus {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("its state") {
+            return status;
+        }
+        if Instant::now() > patience {
+            let _ = child.kill();
+            panic!("it does not end");
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
 use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::bare::{GCWATCH, as_bare, as_bare_says, script};
-use crate::support::{Gcwatch, NONE, RELEASES, probe};
+use crate::support::{Gcwatch, NONE, RELEASES, command, probe};
 
 #[test]
 fn ex_1_every_exit_code_is_mirrored() {
@@ -94,7 +93,7 @@ fn ex_2_a_go_program_that_dies_of_sigsegv_is_mirrored_by_the_same_signal() {
 fn ex_3_gcwatch_leaves_no_core_of_its_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for signal in ["QUIT", "ABRT", "SEGV"] {
-        let status = Command::new("bash")
+        let status = command("bash")
             .args(["-c", "ulimit -c unlimited; exec \"$@\"", "bash"])
             .args([GCWATCH, "-q", "--", "sh", "-c"])
             .arg(format!("ulimit -c 0; kill -{signal} $$"))
@@ -120,6 +119,7 @@ fn ex_4_a_command_that_is_not_found_or_cannot_be_run_is_said_in_one_line() {
         "not found; it is in no folder of PATH; write `./NAME` for a program in this folder",
     );
     refused("./no/such", 127, "not found; is the path right?");
+    refused("./LICENSE/x", 126, "not a directory");
     refused(
         "./LICENSE",
         126,
@@ -130,6 +130,26 @@ fn ex_4_a_command_that_is_not_found_or_cannot_be_run_is_said_in_one_line() {
         126,
         "permission denied; it is a folder, name the program in it",
     );
+}
+
+#[test]
+fn ex_4_the_code_is_that_of_env() {
+    for command in [
+        "no-such-program",
+        "./no-such-program",
+        "./LICENSE",
+        "./LICENSE/x",
+        "./src",
+        "$d/loop",
+        "$(head -c 300 /dev/zero | tr '\\0' x)",
+        "''",
+        "$d/no-interpreter",
+    ] {
+        as_bare(&format!(
+            "d=$(mktemp -d); ln -s loop $d/loop; echo '#!/no/such' >$d/no-interpreter; chmod 755 $d/no-interpreter; \
+             $W {command} 2>/dev/null; echo $?; rm -r $d"
+        ));
+    }
 }
 
 #[test]

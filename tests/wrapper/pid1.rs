@@ -1,14 +1,15 @@
 //! P1: the first process of a PID namespace, as the entry point of a container is.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::bare::GCWATCH;
+use crate::support::command;
 
 /// Runs a bash script whose `$W` stands for gcwatch as PID 1; `unshare` needs root, or user namespaces.
 #[track_caller]
-fn as_init(options: &str, command: &str) -> Output {
-    let script = format!("unshare {options} --pid --fork {command}");
-    let output = Command::new("bash")
+fn as_init(options: &str, watched: &str) -> Output {
+    let script = format!("unshare {options} --pid --fork {watched}");
+    let output = command("bash")
         .args(["-c", &script])
         .env("W", format!("{GCWATCH} -q --"))
         .output()
@@ -77,7 +78,7 @@ fn p1_3_signals_are_forwarded() {
                   until grep -qs ready ready; do sleep 0.01; done; init=$(ps -o pid= --ppid $!); \
                   kill -HUP $init; sleep 0.2; kill -TERM $init; wait $!; echo $?";
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new("bash")
+    let output = command("bash")
         .args(["-c", script])
         .env("W", format!("{GCWATCH} -q --"))
         .current_dir(folder.path())
@@ -98,7 +99,7 @@ fn p1_otherwise_gcwatch_takes_no_orphans_in() {
     let script = "sh -c 'sleep 0.2; ps -o ppid= -p $$ >\"$0\"' \"$1\" & exit 0";
     let folder = tempfile::tempdir().expect("a temporary folder");
     let told = folder.path().join("told");
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "sh", "-c", script, "sh"])
         .arg(&told)
         .spawn()

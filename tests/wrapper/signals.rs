@@ -1,14 +1,14 @@
 //! SG: signals reach the command, once.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::bare::{GCWATCH, as_bare, is_running, pid_in, wait_until};
-use crate::support::{Gcwatch, Running};
+use crate::bare::{GCWATCH, as_bare, is_running, pid, pid_in, script, wait_until};
+use crate::support::{Gcwatch, Running, command};
 
 /// Names each signal that comes, one line each, in one write; ends at SIGTERM.
 const REPORTER: &str = "for my $s (grep { !/^(ZERO|KILL|STOP|CHLD|CLD|SEGV|BUS|FPE|ILL|TRAP|SYS|ABRT|IOT|NUM32|NUM33)$/ } \
@@ -23,7 +23,7 @@ fn reporter() -> Running {
 
 /// kill(2) for real-time signals too.
 fn send(pid: Pid, number: i32) {
-    let done = Command::new("kill")
+    let done = command("kill")
         .args([format!("-{number}"), pid.to_string()])
         .status();
     assert!(done.expect("kill runs").success());
@@ -140,13 +140,13 @@ fn sg_3_nothing_is_killed_unasked() {
 fn sg_4_signals_get_through_while_stderr_floods() {
     let perl = "my $n = 0; $SIG{USR1} = sub { $n++; syswrite STDOUT, \"got $n\\n\"; exit 8 if $n == 10 }; \
                 syswrite STDOUT, \"ready\\n\"; syswrite STDERR, \"a line of text that nobody needs\\n\" while 1";
-    let mut child = Command::new(GCWATCH)
+    let mut child = command(GCWATCH)
         .args(["-q", "--", "perl", "-e", perl])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("gcwatch starts");
-    let pid = Pid::from_raw(child.id().try_into().expect("a process number fits"));
+    let gcwatch = pid(&child);
     let mut stdout = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
     let mut line = String::new();
     for count in 0..=10 {
@@ -156,7 +156,7 @@ fn sg_4_signals_get_through_while_stderr_floods() {
         assert!(count == 0 || line == format!("got {count}\n"), "{line}");
         assert!(count == 0 || began.elapsed() < Duration::from_secs(1));
         if count < 10 {
-            kill(pid, Signal::SIGUSR1).expect("gcwatch is there");
+            kill(gcwatch, Signal::SIGUSR1).expect("gcwatch is there");
         }
     }
     assert_eq!(child.wait().expect("it ends").code(), Some(8));
@@ -189,7 +189,7 @@ fn sg_8_a_signal_of_the_commands_own_does_not_come_back() {
     let done = Gcwatch::new(["-q"]).script(to_parent).run().exits(3);
     assert_eq!(done.stderr(), "");
     let perl = "$SIG{HUP} = sub { syswrite STDERR, \"got HUP\\n\" }; kill 'HUP', 0; select undef, undef, undef, 0.3; exit 3";
-    let mut command = Command::new("setsid");
+    let mut command = command("setsid");
     command.args(["--wait", GCWATCH, "-q", "--", "perl", "-e", perl]);
     let output = command.output().expect("setsid runs");
     assert_eq!(output.status.code(), Some(3));
@@ -219,7 +219,7 @@ fn sg_9_the_command_dies_with_gcwatch() {
 fn sg_9_the_command_lives_as_long_as_gcwatch_does() {
     // Threads that wait for work end after ten seconds in some libraries; the command must not be theirs. And gcwatch's own
     // parent may go at any time.
-    let mut command = Command::new("sh");
+    let mut command = command("sh");
     command.args([
         "-c",
         "\"$0\" -q -- sh -c 'echo pid $$; exec sleep 100' & exit 0",
@@ -242,7 +242,7 @@ fn sg_9_a_kill_at_any_moment_of_the_start_leaves_no_orphan() {
     for round in 0..60 {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let told = folder.path().join("pid");
-        let mut child = Command::new(GCWATCH)
+        let mut child = command(GCWATCH)
             .args([
                 "-q",
                 "--",
@@ -293,4 +293,15 @@ fn sg_11_what_was_ignored_stays_ignored() {
          echo go >$d/go; wait $gc; echo $?; rm -r $d",
     );
     as_bare("nohup $W sh -c 'kill -HUP $$; echo alive >&2; exit 6'; echo $?");
+}
+
+#[test]
+fn sg_11_what_was_ignored_is_not_forwarded() {
+    let perl = "$SIG{HUP} = sub { syswrite STDERR, \"got HUP\n\" }; $SIG{TERM} = sub { exit 3 }; \
+                syswrite STDERR, \"ready\n\"; select undef, undef, undef, 0.05 while 1";
+    let output = script(&format!(
+        "f=$(mktemp); (trap '' HUP; exec $W perl -e '{perl}') 2>$f & gc=$!; until grep -qs ready $f; do sleep 0.01; done; \
+         kill -HUP $gc; kill -TERM $gc; wait $gc; echo $?; cat $f; rm $f"
+    ));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "3\nready\n");
 }

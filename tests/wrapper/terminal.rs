@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 
-use crate::bare::{GCWATCH, as_bare, is_running, pid_in, state, wait_until};
-use crate::support::contains;
+use crate::bare::{GCWATCH, PATIENCE, as_bare, is_running, pid, pid_in, state, wait_until};
+use crate::support::{command, contains};
 
 /// The two ends of a new terminal of 33 rows and 111 columns. No other test's child inherits them, or it would not hang up.
 fn open_terminal() -> (OwnedFd, OwnedFd) {
@@ -28,7 +28,7 @@ fn open_terminal() -> (OwnedFd, OwnedFd) {
 }
 
 fn resize(slave: &OwnedFd, rows: u16, columns: u16) {
-    let done = Command::new("stty")
+    let done = command("stty")
         .args(["rows", &rows.to_string(), "cols", &columns.to_string()])
         .stdin(slave.try_clone().expect("a copy"))
         .status();
@@ -49,7 +49,7 @@ impl Terminal {
     fn start(program: &[&str]) -> Self {
         let (master, slave) = open_terminal();
         let end = || Stdio::from(slave.try_clone().expect("a copy"));
-        let child = Command::new("setsid")
+        let child = command("setsid")
             .args(["--ctty", "--wait"])
             .args(program)
             .env("GODEBUG", "gctrace=1")
@@ -94,7 +94,7 @@ impl Terminal {
     /// Waits until the screen has shown this, and forgets all up to its end.
     #[track_caller]
     fn wait_for(&mut self, text: &str) -> String {
-        let patience = Instant::now() + Duration::from_secs(30);
+        let patience = Instant::now() + PATIENCE;
         while !contains(&self.seen, text) {
             let left = patience.saturating_duration_since(Instant::now());
             let Ok(more) = self.told.recv_timeout(left) else {
@@ -202,16 +202,20 @@ fn tt_2_a_flood_comes_whole() {
 
 #[test]
 fn tt_3_the_size_is_the_terminals_at_start_and_after_each_change() {
-    // perl handles a signal that comes while it handles the one before; bash forgets it.
-    let perl = "$| = 1; sub size { syswrite STDERR, `stty size <&2` } $SIG{WINCH} = \\&size; size(); \
-                1 until defined sysread STDIN, my $key, 1; exit 4";
-    let mut terminal = Terminal::start(&[GCWATCH, "-q", "--", "perl", "-e", perl]);
+    // It waits for the signal itself: a handler would only note it, and one that comes just before a read would be forgotten.
+    let python = "import os, signal\n\
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH, signal.SIGUSR1])\n\
+        while True:\n \
+            size = os.get_terminal_size(2)\n \
+            os.write(2, b'%d %d\\n' % (size.lines, size.columns))\n \
+            if signal.sigwait([signal.SIGWINCH, signal.SIGUSR1]) == signal.SIGUSR1: os._exit(4)";
+    let mut terminal = Terminal::start(&[GCWATCH, "-q", "--", "python3", "-c", python]);
     terminal.wait_for("33 111\r\n");
     for (rows, columns) in [(20, 70), (21, 71), (50, 200)] {
         resize(&terminal.slave, rows, columns);
         terminal.wait_for(&format!("{rows} {columns}\r\n"));
     }
-    terminal.press("\n");
+    kill(pid(&terminal.child), Signal::SIGUSR1).expect("gcwatch is there");
     assert_eq!(terminal.ends().0, Some(4));
 }
 
@@ -328,6 +332,31 @@ fn tt_7_a_background_job_does_not_take_the_terminal() {
     terminal.wait_for("status 4");
     terminal.press("exit\n");
     terminal.ends();
+}
+
+#[test]
+fn tt_7_a_background_job_that_may_not_write_stops() {
+    for stderr in ["pty", "pipe"] {
+        let mut terminal = Terminal::start(&["bash", "--norc", "--noprofile", "-i"]);
+        terminal.wait_for("shell> ");
+        terminal.press("stty tostop\n");
+        terminal.wait_for("shell> ");
+        terminal.press(&format!(
+            "{GCWATCH} -q --stderr {stderr} -- sh -c 'echo be''gun >&2; exit 4' &\n"
+        ));
+        terminal.wait_for("shell> ");
+        terminal.press("until jobs | grep -q Stop; do sleep 0.05; done; echo shell $((40 + 2))\n");
+        let shown = terminal.wait_for("shell 42");
+        assert!(!shown.contains("begun"), "{shown}");
+        terminal.wait_for("shell> ");
+        terminal.press("fg\n");
+        terminal.wait_for("begun\r\n");
+        terminal.wait_for("shell> ");
+        terminal.press("echo status $?\n");
+        terminal.wait_for("status 4");
+        terminal.press("exit\n");
+        terminal.ends();
+    }
 }
 
 #[test]
