@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 /// The oldest and the newest Go release that are tested with.
@@ -200,11 +200,6 @@ impl Running {
             };
             self.seen.extend(more);
         }
-    }
-
-    /// Sends gcwatch a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("gcwatch is there");
     }
 
     pub(crate) fn pid(&self) -> Pid {

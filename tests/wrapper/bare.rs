@@ -4,9 +4,10 @@ use std::fs;
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::command;
+use crate::support::{Running, command};
 
 /// The program.
 pub(crate) const GCWATCH: &str = env!("CARGO_BIN_EXE_gcwatch");
@@ -71,6 +72,13 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < patience, "never: {what}");
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+impl Running {
+    /// Sends gcwatch a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("gcwatch is there");
     }
 }
 

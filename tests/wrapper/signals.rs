@@ -272,7 +272,7 @@ fn sg_10_the_mask_and_the_ignored_set_are_those_gcwatch_was_started_with() {
     for before in [
         "",
         "trap '' PIPE;",
-        "trap '' HUP TERM USR1;",
+        "trap '' HUP TERM USR1 CHLD;",
         "trap '' TSTP TTIN TTOU;",
     ] {
         as_bare(&format!("{before} $W {show}"));
