@@ -18,6 +18,9 @@ const MOST_PROCESSES: usize = 256;
 /// So many flags are kept of one process: the first and the last ones.
 const MOST_FLAGS: usize = 100;
 
+/// Below this live heap the goal is the runtime's least one (`mgcpacer.go`, `defaultHeapMinimum`), or rounding shows.
+const GOAL_SHOWS_FROM: Size = Size::from_bytes(8 << 20);
+
 /// The verdict on a run, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunVerdict {
@@ -86,6 +89,8 @@ pub struct ProcessSummary {
     /// When the first cycle and the last one began, since the program's start; of Go 1.0 to 1.4, which print no time, when
     /// their lines came since the run began.
     times: Option<(Duration, Duration)>,
+    /// The live heap of the last cycle but one.
+    live_before: Option<Size>,
     /// The highest live heap.
     pub peak: Size,
     /// The longest pause of a cycle.
@@ -112,6 +117,7 @@ impl ProcessSummary {
             first: first.clone(),
             last: first.clone(),
             times: None,
+            live_before: None,
             peak: Size::default(),
             longest_pause: Duration::ZERO,
             total_pause: Duration::ZERO,
@@ -132,6 +138,7 @@ impl ProcessSummary {
         self.longest_pause = self.longest_pause.max(cycle.pause());
         self.total_pause = self.total_pause.saturating_add(cycle.pause());
         self.live.push(cycle.newest_live().bytes());
+        self.live_before = (self.cycles > 1).then(|| self.last.newest_live());
         self.last = cycle.clone();
     }
 
@@ -157,7 +164,18 @@ impl ProcessSummary {
 
     /// When the live heap reaches the limit, at that growth.
     pub fn forecast(&self, limit: &Limit) -> Option<Forecast> {
-        forecast(&self.growth()?, self.last.newest_live(), limit.size)
+        let live = self.last.newest_live();
+        forecast(&self.growth()?, live, limit.size, self.goal_factor())
+    }
+
+    /// How many times the live heap the heap goal is: 2 with GOGC=100. `None` for heaps so small that the trace's rounding
+    /// shows, and where no goal is printed.
+    pub fn goal_factor(&self) -> Option<f64> {
+        // A cycle's goal is set when the cycle before ends.
+        let before = self
+            .live_before
+            .filter(|before| *before >= GOAL_SHOWS_FROM)?;
+        Some(self.last.goal?.mib() / before.mib())
     }
 
     /// Its verdict, once it is judged.

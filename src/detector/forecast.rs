@@ -13,18 +13,34 @@ pub struct Forecast {
     pub soonest: f64,
     /// At the low end. `None` where that is not above zero: then only "not before [`soonest`](Self::soonest)" is known.
     pub latest: Option<f64>,
+    /// How long until the heap goal reaches the limit, at the estimated growth: from there on the collector cannot wait
+    /// for the goal that GOGC gives, and runs ever more often. `None` where the goal is not GOGC's, or is there already.
+    pub goal: Option<f64>,
 }
 
+/// A heap goal above this share of the limit is the limit's own doing, and none that GOGC gives: where GOMEMLIMIT holds
+/// it down, the goal is the limit less what is not heap (`mgcpacer.go`, `memoryLimitHeapGoal`).
+const GOAL_OF_THE_LIMIT: f64 = 0.9;
+
 /// When the live heap, now `live`, reaches `limit`. `None` where it does not grow. A limit that is reached already
-/// takes zero seconds.
-pub fn forecast(growth: &Growth, live: Size, limit: Size) -> Option<Forecast> {
+/// takes zero seconds. The heap goal is `goal_factor` times the live heap: 2 with GOGC=100.
+pub fn forecast(
+    growth: &Growth,
+    live: Size,
+    limit: Size,
+    goal_factor: Option<f64>,
+) -> Option<Forecast> {
     let room = real(limit.bytes().saturating_sub(live.bytes()));
     let until = |rate: f64| (rate > 0.0).then(|| room / rate);
     let seconds = until(growth.bytes_per_second)?;
+    let (live, limit) = (real(live.bytes()), real(limit.bytes()));
+    let is_of_gogc = |factor: &f64| factor * live < GOAL_OF_THE_LIMIT * limit;
+    let until_goal = |factor: f64| (limit / factor - live).max(0.0) / growth.bytes_per_second;
     Some(Forecast {
         seconds,
         soonest: until(growth.high).unwrap_or(seconds),
         latest: until(growth.low),
+        goal: goal_factor.filter(is_of_gogc).map(until_goal),
     })
 }
 
@@ -42,7 +58,12 @@ mod tests {
     }
 
     fn of(growth: &Growth, live: u64, limit: u64) -> Option<Forecast> {
-        forecast(growth, Size::from_bytes(live), Size::from_bytes(limit))
+        forecast(
+            growth,
+            Size::from_bytes(live),
+            Size::from_bytes(limit),
+            None,
+        )
     }
 
     #[test]
@@ -51,8 +72,26 @@ mod tests {
             seconds: 50.0,
             soonest: 25.0,
             latest: Some(100.0),
+            goal: None,
         };
         assert_eq!(of(&growth(1.0, 2.0, 4.0), 100, 200), Some(expected));
+    }
+
+    #[test]
+    fn the_heap_goal_is_at_the_limit_first() {
+        let goal = |live: u64, factor| {
+            let (live, limit) = (Size::from_bytes(live), Size::from_bytes(400));
+            let forecast = forecast(&growth(1.0, 2.0, 4.0), live, limit, Some(factor));
+            forecast.expect("it grows").goal
+        };
+        assert_eq!(goal(100, 2.0), Some(50.0), "GOGC=100: at 200");
+        assert_eq!(goal(100, 1.25), Some(110.0), "GOGC=25: at 320");
+        assert_eq!(goal(190, 2.0), None, "it is there");
+        assert_eq!(
+            goal(20, 19.0),
+            None,
+            "GOGC=off with GOMEMLIMIT: it was there all the time"
+        );
     }
 
     #[test]

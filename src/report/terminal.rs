@@ -56,12 +56,18 @@ impl<W: io::Write> Terminal<W> {
         format!("{style}{text}{style:#}")
     }
 
-    fn flagged(&mut self, whose: &str, rise: &Rise, limit: Option<&Limit>) -> io::Result<()> {
+    fn flagged(&mut self, process: ProcessId, rise: &Rise, summary: &Summary) -> io::Result<()> {
+        let whose = whose(process, summary);
+        let known = summary
+            .processes
+            .iter()
+            .find(|known| known.process == process);
+        let goal_factor = known.and_then(ProcessSummary::goal_factor);
         self.leak(&format!("{whose}{}", rise_in_words(rise)))?;
         match &rise.growth {
             Some(growth) => self.leak(&format!(
                 "{whose}{}",
-                growth_in_words(growth, rise.live, limit)
+                growth_in_words(growth, rise.live, summary.limit.as_ref(), goal_factor)
             )),
             None => Ok(()),
         }
@@ -134,9 +140,7 @@ fn whose(process: ProcessId, summary: &Summary) -> String {
 impl<W: io::Write> Reporter for Terminal<W> {
     fn event(&mut self, event: &Event, summary: &Summary) -> io::Result<()> {
         match event {
-            Event::Flagged { process, rise } => {
-                self.flagged(&whose(*process, summary), rise, summary.limit.as_ref())
-            }
+            Event::Flagged { process, rise } => self.flagged(*process, rise, summary),
             Event::Withdrawn {
                 process,
                 withdrawal,
@@ -179,8 +183,13 @@ fn rise_in_words(rise: &Rise) -> String {
     )
 }
 
-/// `+0.58 MiB/s (0.49 to 0.70), 0.13 MiB a cycle; 512 MiB (GOMEMLIMIT) in about 14 min (11 to 17)`.
-fn growth_in_words(growth: &Growth, live: Size, limit: Option<&Limit>) -> String {
+/// `+0.58 MiB/s (0.49 to 0.70), 0.13 MiB a cycle; 512 MiB (GOMEMLIMIT) in about 14 min (11 to 17), the heap goal in 6 min`.
+fn growth_in_words(
+    growth: &Growth,
+    live: Size,
+    limit: Option<&Limit>,
+    goal_factor: Option<f64>,
+) -> String {
     let [rate, low, high, per_cycle] = [
         growth.bytes_per_second,
         growth.low,
@@ -189,34 +198,40 @@ fn growth_in_words(growth: &Growth, live: Size, limit: Option<&Limit>) -> String
     ]
     .map(mib);
     let rate = format!("+{rate} MiB/s ({low} to {high}), {per_cycle} MiB a cycle");
-    let (goal, size) = match limit {
-        Some(limit) => (format!("{} ({})", limit.size, limit.from), limit.size),
+    let (size, name, goal_factor) = match limit {
+        Some(limit) => (
+            limit.size,
+            format!("{} ({})", limit.size, limit.from),
+            goal_factor,
+        ),
         None => (
-            "twice this".into(),
             Size::from_bytes(live.bytes().saturating_mul(2)),
+            "twice this".into(),
+            None,
         ),
     };
-    match forecast(growth, live, size) {
-        None => rate,
-        Some(Forecast {
-            seconds,
-            soonest,
-            latest: Some(latest),
-        }) => {
-            format!(
-                "{rate}; {goal} in about {}",
-                about(seconds, soonest, latest)
-            )
-        }
-        Some(Forecast {
-            soonest,
-            latest: None,
-            ..
-        }) => {
-            let soonest = Duration::try_from_secs_f64(soonest).unwrap_or(Duration::MAX);
-            format!("{rate}; {goal} not before {}", Rounded::down(soonest))
-        }
-    }
+    let Some(Forecast {
+        seconds,
+        soonest,
+        latest,
+        goal,
+    }) = forecast(growth, live, size, goal_factor)
+    else {
+        return rate;
+    };
+    let when = match latest {
+        Some(latest) => format!("in about {}", about(seconds, soonest, latest)),
+        None => format!("not before {}", Rounded::down(time(soonest))),
+    };
+    let goal = goal.map_or_else(String::new, |goal| {
+        format!(", the heap goal in {}", Rounded::down(time(goal)))
+    });
+    format!("{rate}; {name} {when}{goal}")
+}
+
+/// Seconds as a time; what does not fit is as long as it gets.
+fn time(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// `ran 61.2 s, 214 GC cycles (3 reassembled, 0 lost), 2 % of CPU in GC, longest pause 0.41 ms`.
