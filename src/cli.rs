@@ -144,6 +144,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
     jsonl: Option<PathBuf>,
 
+    /// With the verdict, say how it came about
+    ///
+    /// The windows and floors behind it, and how far they met each condition of the rule; where nothing was flagged, the
+    /// nearest that the rule came to it, and which condition stopped it.
+    #[arg(long, env = "GCWATCH_EXPLAIN", value_parser = FalseyValueParser::new())]
+    explain: bool,
+
     /// Write nothing to stderr but errors
     #[arg(short, long, env = "GCWATCH_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
@@ -229,6 +236,8 @@ pub struct Outputs {
     pub jsonl: Option<PathBuf>,
     /// With a saved log: the text to stdout.
     pub echo: bool,
+    /// How the verdict came about, to stderr.
+    pub explain: bool,
     /// Nothing to stderr but errors.
     pub quiet: bool,
 }
@@ -366,6 +375,7 @@ impl Args {
                 json: self.json,
                 jsonl: self.jsonl,
                 echo: self.echo,
+                explain: self.explain,
                 quiet: self.quiet,
             },
         })

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::cli::Config;
 use crate::error::reason;
+use crate::report::explain::Explain;
 use crate::report::json::Json;
 use crate::report::jsonl::Jsonl;
 use crate::report::log::Log;
@@ -43,6 +44,9 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
     let outputs = &config.outputs;
     if !outputs.quiet {
         let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        if outputs.explain {
+            reports.add("stderr".into(), Box::new(Explain(notices.clone())));
+        }
         reports.add("stderr".into(), Box::new(Terminal::new(notices, colours)));
     }
     reports.add("log".into(), Box::new(Log));

@@ -72,7 +72,7 @@ impl fmt::Display for Margin {
                 Rounded::down(duration(has)).to_string(),
                 Rounded::up(duration(needs)).to_string(),
             ),
-            Unit::Steps => (format!("{has:.0} of the steps"), format!("{needs:.0}")),
+            Unit::Steps => (format!("{has:.0} steps up"), format!("{needs:.0}")),
             Unit::Mib => (format!("{} MiB", short(has)), short(needs)),
             Unit::MibPerSecond => (rate(has), rate(needs)),
             Unit::Times => (format!("{} times", short(has)), short(needs)),

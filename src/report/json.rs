@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Reporter;
-use crate::detector::{Growth, OverBudget, Rise, Verdict, Withdrawal};
+use crate::detector::{Growth, HeldBack, OverBudget, Rise, Verdict, Withdrawal};
 use crate::exit::{End, Exit};
 use crate::size::Size;
 use crate::summary::{Flag, Limit, ProcessSummary, Summary};
@@ -106,6 +106,42 @@ struct Process {
     forecast: Option<ForecastLine>,
     /// A number where the verdict is clean.
     smallest_visible_leak_bytes_per_second: Option<f64>,
+    /// The nearest that the rule came to a flag, since the last one was withdrawn; null while one is flagged, and with
+    /// `--rule strict`.
+    nearest_miss: Option<MissLine>,
+}
+
+/// Windows that were no leak, and the condition that held them back.
+#[derive(Debug, Serialize)]
+struct MissLine {
+    cycle: u32,
+    at_seconds: f64,
+    window_cycles: u64,
+    floors_bytes: Vec<u64>,
+    span_seconds: f64,
+    /// The condition's name.
+    held_back_by: &'static str,
+    /// What they have of what the condition measures, and what it needs; its unit is in the text.
+    has: f64,
+    needs: f64,
+    text: String,
+}
+
+impl From<&HeldBack> for MissLine {
+    fn from(held_back: &HeldBack) -> Self {
+        let floors = held_back.evidence.floors();
+        Self {
+            cycle: held_back.cycle,
+            at_seconds: seconds(held_back.at),
+            window_cycles: held_back.window_cycles,
+            floors_bytes: floors.iter().map(|floor| floor.bytes()).collect(),
+            span_seconds: seconds(held_back.span),
+            held_back_by: held_back.by.condition,
+            has: held_back.by.margin.has,
+            needs: held_back.by.margin.needs,
+            text: held_back.to_string(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -229,6 +265,8 @@ struct ForecastLine {
     soonest: f64,
     /// Null where the growth may as well be none.
     latest: Option<f64>,
+    /// Until the heap goal is there; null where it is not GOGC's.
+    goal_seconds: Option<f64>,
 }
 
 impl<'a> Run<'a> {
@@ -297,12 +335,14 @@ impl Process {
                     seconds: forecast.seconds,
                     soonest: forecast.soonest,
                     latest: forecast.latest,
+                    goal_seconds: forecast.goal,
                 })
             }),
             smallest_visible_leak_bytes_per_second: match &judgement.verdict {
                 Verdict::Clean(clean) => Some(clean.smallest_visible_leak),
                 Verdict::Leak(_) | Verdict::Inconclusive(_) => None,
             },
+            nearest_miss: judgement.nearest.as_ref().map(MissLine::from),
         })
     }
 }

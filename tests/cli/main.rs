@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod exit;
+mod explain;
 mod leaky;
 mod logs;
 mod processes;

@@ -61,6 +61,21 @@ struct Process {
     growth: Option<Growth>,
     forecast: Option<Forecast>,
     smallest_visible_leak_bytes_per_second: Option<f64>,
+    nearest_miss: Option<Miss>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Miss {
+    cycle: u32,
+    at_seconds: f64,
+    window_cycles: u64,
+    floors_bytes: Vec<u64>,
+    span_seconds: f64,
+    held_back_by: String,
+    has: f64,
+    needs: f64,
+    text: String,
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -121,6 +136,7 @@ struct Forecast {
     seconds: f64,
     soonest: f64,
     latest: Option<f64>,
+    goal_seconds: Option<f64>,
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -269,6 +285,13 @@ fn the_summary_of_a_leak_says_all() {
         (1 << 30, "--limit")
     );
     assert!(forecast.soonest < forecast.seconds);
+    assert!(
+        forecast
+            .goal_seconds
+            .is_some_and(|goal| goal < forecast.seconds),
+        "GOGC was 100: {forecast:?}"
+    );
+    assert_eq!(process.nearest_miss, None, "it was flagged");
     assert_eq!(process.smallest_visible_leak_bytes_per_second, None);
 }
 
@@ -299,6 +322,18 @@ fn the_summary_of_a_clean_run_says_what_it_would_have_seen() {
     assert_eq!(
         (&summary.processes[0].growth, &summary.processes[0].forecast),
         (&None, &None)
+    );
+    let nearest = summary.processes[0]
+        .nearest_miss
+        .as_ref()
+        .expect("it came near");
+    assert_eq!(nearest.floors_bytes.len(), 7);
+    assert!(nearest.has < nearest.needs, "{nearest:?}");
+    assert!(
+        nearest
+            .text
+            .contains(&format!("not \"{}\"", nearest.held_back_by)),
+        "{nearest:?}"
     );
 }
 

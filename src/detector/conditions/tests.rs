@@ -111,18 +111,8 @@ fn a_margin_says_how_near_it_is() {
         (margin.to_string(), (margin.share() * 100.0).round())
     };
     for (condition, live, text, share) in [
-        (
-            &RISING,
-            &[1, 3, 2, 4, 3, 5],
-            "3 of the steps, 4 needed",
-            75.0,
-        ),
-        (
-            &RISING,
-            &[1, 2, 3, 4, 5, 6],
-            "5 of the steps, 4 needed",
-            100.0,
-        ),
+        (&RISING, &[1, 3, 2, 4, 3, 5], "3 steps up, 4 needed", 75.0),
+        (&RISING, &[1, 2, 3, 4, 5, 6], "5 steps up, 4 needed", 100.0),
         (
             &LARGE_ENOUGH,
             &[20, 21, 22, 23, 24, 23],

@@ -1,0 +1,113 @@
+//! How a verdict came about: `--explain`, and gcwatch's own log.
+
+use crate::support::{Done, Gcwatch, option, root, trace};
+
+/// What `--explain` says of a labelled trace.
+fn explained(name: &str) -> (Done, Vec<String>) {
+    let log = root().join(format!("tests/traces/labelled/{name}.trace"));
+    let done = Gcwatch::new(["--explain".into(), option("from", &log)])
+        .run()
+        .exits(0);
+    let lines = done
+        .stderr()
+        .lines()
+        .filter_map(|line| line.strip_prefix("gcwatch: explain: "))
+        .map(str::to_owned)
+        .collect();
+    (done, lines)
+}
+
+#[track_caller]
+fn in_order(lines: &[String], expected: &[&str]) {
+    let mut lines = lines.iter();
+    for text in expected {
+        assert!(
+            lines.any(|line| line.contains(text)),
+            "no {text:?} where it should be"
+        );
+    }
+}
+
+#[test]
+fn a_leak_is_explained_by_its_windows_and_by_every_condition() {
+    let (done, lines) = explained("leak-goroutines");
+    in_order(
+        &lines,
+        &[
+            "flagged at cycle 360, 45.3 s after the start, in 7 windows of 48 cycles",
+            "1.186 to    4.641 s: floor 4 MiB, highest 5 MiB",
+            "35.627 to   45.270 s: floor 11 MiB, highest 13 MiB",
+            "  rising: 6 steps up, 5 needed",
+            "  large enough: 7 MiB, 6 needed",
+            "  long enough: 34 s, 20 s needed",
+            "  in new territory: ",
+            "  clear of the noise: ",
+            "  not slowing: ",
+            "  still rising at its end: ",
+            "  not slower than before it: ",
+            "verdict leak: live heap rose across 6 windows of 48 cycles",
+        ],
+    );
+    assert!(
+        done.last_line().starts_with("gcwatch: SUMMARY: leak: "),
+        "the summary stays last"
+    );
+}
+
+#[test]
+fn what_was_not_flagged_is_explained_by_the_nearest_miss_and_what_stopped_it() {
+    in_order(
+        &explained("healthy-sawtooth").1,
+        &[
+            "nothing was flagged; nearest to it at cycle 61, 47.2 s after the start, in 7 windows of 4 cycles",
+            "  long enough: 21 s, 20 s needed",
+            "  not in new territory: 11 MiB, 13 needed; on its way back to a height it had before",
+            "verdict inconclusive: ",
+        ],
+    );
+    in_order(
+        &explained("leak-run-too-short").1,
+        &["  not long enough: 16 s, 20 s needed; "],
+    );
+    in_order(
+        &explained("leak-too-few-cycles").1,
+        &["nothing was flagged: too few cycles for one comparison"],
+    );
+}
+
+#[test]
+fn a_flag_that_was_withdrawn_is_explained_with_what_came_after() {
+    in_order(
+        &explained("healthy-etcd-long").1,
+        &[
+            "flagged at cycle 60, ",
+            "withdrawn at cycle 99, 112.2 s after the start: levelled off",
+            "since then nearest to a flag at cycle 106, ",
+            "  not rising: 2 steps up, 5 needed; ",
+            "verdict clean: ",
+        ],
+    );
+}
+
+#[test]
+fn several_processes_are_explained_by_the_one_that_decides() {
+    let log = [trace([3; 60]), trace((0..60).map(|live| 10 + live))].concat();
+    let done = Gcwatch::new(["--from=-", "--explain"])
+        .input(log)
+        .run()
+        .exits(0);
+    done.says("gcwatch: explain: process 2: flagged at cycle ");
+}
+
+#[test]
+fn the_log_says_which_condition_holds_a_rise_back() {
+    let run = |level: &str| {
+        Gcwatch::new(["--from=-", "-q"])
+            .env("GCWATCH_LOG", level)
+            .input(trace([10, 20, 28, 34, 37, 39, 41, 42, 42, 43]))
+            .run()
+            .exits(0)
+    };
+    run("debug").says("no leak so far: 6 windows of 1 cycle, 10, 20, 28, 34, 37, 39, 41 MiB in 6 s: not \"long enough\", 6 s, 20 s needed");
+    run("info").says_only("");
+}
