@@ -12,6 +12,7 @@ mod held;
 mod writes;
 
 use self::held::Held;
+use self::writes::Writes;
 use crate::trace::{Cycle, Place, Sibling, Step, Trace};
 
 /// Whether a stream tells where one write ended and the next began.
@@ -60,6 +61,8 @@ pub struct Taken {
 #[derive(Debug)]
 pub struct Splitter {
     edges: Edges,
+    /// With edges: all there is to know.
+    kept: Box<Writes>,
     held: Held,
     /// With lost edges: bytes that cannot be decided before more come.
     undecided: Vec<u8>,
@@ -77,6 +80,7 @@ impl Splitter {
     pub fn new(edges: Edges) -> Self {
         Self {
             edges,
+            kept: Box::default(),
             held: Held::default(),
             undecided: Vec::new(),
             at_line_start: true,
@@ -90,7 +94,7 @@ impl Splitter {
     pub fn push(&mut self, read: &[u8], out: &mut Split) {
         let before = out.len();
         match self.edges {
-            Edges::Kept => self.push_write(read, out),
+            Edges::Kept => self.kept.push(read, out),
             Edges::Lost => self.push_bytes(read, out),
         }
         self.taken += (out.len() - before) as u64;
@@ -99,7 +103,8 @@ impl Splitter {
     /// Whether bytes are held back that may become a trace line. If so, how many bytes have been decided so far: while that
     /// stays the same, it is the same bytes that wait.
     pub fn holding(&self) -> Option<u64> {
-        (!self.held.is_empty() || !self.undecided.is_empty()).then_some(self.taken)
+        (self.kept.is_holding() || !self.held.is_empty() || !self.undecided.is_empty())
+            .then_some(self.taken)
     }
 
     /// The stream paused: what is held was text after all.
@@ -110,6 +115,7 @@ impl Splitter {
         let before = out.len();
         self.drop_undecided(out);
         self.near_misses += self.held.release(out, &mut self.at_line_start);
+        self.kept.release(out);
         self.taken += (out.len() - before) as u64;
     }
 
@@ -117,11 +123,12 @@ impl Splitter {
     pub fn finish(&mut self, out: &mut Split) {
         self.drop_undecided(out);
         self.near_misses += self.held.finish(out);
+        self.kept.finish(out);
     }
 
     /// How many lines began like a trace line, `gc N @`, and were none: from a Go release that is not known here, maybe.
     pub fn near_misses(&self) -> u64 {
-        self.near_misses
+        self.near_misses + self.kept.near_misses()
     }
 
     /// Passes text on, behind what is held.

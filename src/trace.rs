@@ -11,6 +11,8 @@ use std::time::Duration;
 
 pub use self::place::{Place, Step};
 pub use self::reading::parse;
+pub(crate) use self::reading::{decimal, integer};
+pub(crate) use self::token::Field;
 use crate::size::Size;
 
 /// A line that the runtime writes because of gctrace.

@@ -107,12 +107,24 @@ impl Splitter {
         };
         self.held.extend(&[index], &bytes[..len]);
         let candidate = &mut self.held.candidates[index];
-        candidate.advance(walked.place, candidate.tokens + walked.tokens, None);
+        candidate.advance(walked.place, candidate.tokens + walked.tokens);
         self.at_line_start = walked.ahead == Ahead::End;
         if walked.ahead == Ahead::End {
             self.close(index, out);
         }
         Some(Some(len))
+    }
+}
+
+impl Splitter {
+    fn close(&mut self, index: usize, out: &mut Split) {
+        let candidate = &self.held.candidates[index];
+        let (line, torn) = (candidate.line.clone(), candidate.is_torn());
+        if self.take_line(&line, torn, out) {
+            self.held.take(index, out);
+        } else {
+            self.held.give_up(index, out);
+        }
     }
 }
 

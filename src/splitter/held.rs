@@ -27,8 +27,6 @@ pub(super) struct Candidate {
     pub(super) tokens: usize,
     /// How many bytes lie before it.
     pub(super) edge: usize,
-    /// Its last piece, where that is a token.
-    last: Option<Piece>,
     /// How many times other bytes came in between its pieces.
     pub(super) tears: usize,
     /// Whether other bytes came behind its last piece.
@@ -39,16 +37,6 @@ pub(super) struct Candidate {
     pub(super) by_tokens: bool,
     /// Whether its bytes are no longer among the held ones, because the text around them had to go on.
     detached: bool,
-}
-
-/// One token of a line.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    /// Its place.
-    before: Place,
-    len: usize,
-    /// Whether other bytes came before it.
-    behind_tear: bool,
 }
 
 impl Candidate {
@@ -62,13 +50,8 @@ impl Candidate {
         self.tears > 0 || self.is_interrupted
     }
 
-    /// The bytes that were added last reach a token edge; `write` is set where they are one write of the runtime.
-    pub(super) fn advance(&mut self, place: Place, tokens: usize, write: Option<usize>) {
-        self.last = write.map(|len| Piece {
-            before: self.place,
-            len,
-            behind_tear: self.is_interrupted,
-        });
+    /// The bytes that were added last reach a token edge.
+    pub(super) fn advance(&mut self, place: Place, tokens: usize) {
         self.tears += usize::from(self.is_interrupted);
         self.is_interrupted = false;
         self.place = place;
@@ -79,11 +62,6 @@ impl Candidate {
     /// Whether it is the runtime's beyond doubt.
     fn is_certain(&self) -> bool {
         self.by_tokens && self.tokens >= CERTAIN
-    }
-
-    /// Whether its bytes end between two tokens.
-    pub(super) fn is_at_edge(&self) -> bool {
-        self.edge == self.line.len()
     }
 }
 
@@ -141,105 +119,12 @@ impl Held {
             place: walked.place,
             tokens: walked.tokens,
             edge: walked.len,
-            last: by_tokens.then_some(Piece {
-                before: Place::START,
-                len: piece.len(),
-                behind_tear: false,
-            }),
             tears: 0,
             is_interrupted: false,
             origin: id,
             by_tokens,
             detached: false,
         });
-    }
-
-    /// The lines whose next token this write is. Where none of them is certain they share it, since a log line may end like
-    /// the beginning of a trace line.
-    pub(super) fn claims(&self, write: &[u8]) -> Vec<usize> {
-        let expects = |candidate: &Candidate| {
-            candidate.is_at_edge() && candidate.place.take_write(write).is_some()
-        };
-        let mut claims: Vec<usize> = (0..self.candidates.len())
-            .filter(|index| expects(&self.candidates[*index]))
-            .collect();
-        let certain = claims
-            .iter()
-            .map(|index| &self.candidates[*index])
-            .find(|candidate| candidate.is_certain());
-        if let Some(origin) = certain.map(|candidate| candidate.origin) {
-            claims.retain(|index| self.candidates[*index].origin == origin);
-        }
-        claims
-    }
-
-    /// A write came a second time that may be the last token of a line: either may be the log's. The line is followed both
-    /// ways, and whole it shows which is the likelier; says whether that is so.
-    pub(super) fn fork(&mut self, write: &[u8]) -> bool {
-        let is_doubled = |candidate: &Candidate, last: &Piece| {
-            !candidate.detached
-                && candidate.is_at_edge()
-                && last.before != Place::START
-                && last.before.take_write(write) == Some(candidate.place)
-        };
-        let found = self
-            .candidates
-            .iter()
-            .enumerate()
-            .find_map(|(index, candidate)| {
-                candidate
-                    .last
-                    .filter(|last| is_doubled(candidate, last))
-                    .map(|last| (index, last))
-            });
-        let Some((index, first)) = found.filter(|_| self.candidates.len() < MOST_CANDIDATES) else {
-            return false;
-        };
-        self.next_id += 1;
-        let id = self.next_id;
-        let twin = &mut self.candidates[index];
-        let mut line = twin.line[..twin.line.len() - first.len].to_vec();
-        line.extend_from_slice(write);
-        let fork = Candidate {
-            id,
-            edge: line.len(),
-            line,
-            last: Some(Piece {
-                len: write.len(),
-                behind_tear: true,
-                ..first
-            }),
-            tears: twin.tears - usize::from(first.behind_tear) + 1,
-            is_interrupted: false,
-            ..*twin
-        };
-        twin.interrupt();
-        let twin = twin.id;
-        self.share_all_but(first.len, twin, id);
-        self.candidates.push(fork);
-        self.hold(write, &[id]);
-        true
-    }
-
-    /// Gives a line's bytes to a second one too, but for the last `len` of them.
-    fn share_all_but(&mut self, len: usize, owner: u64, second: u64) {
-        if let Some(last) = self
-            .runs
-            .iter()
-            .rposition(|run| run.owners.contains(&owner))
-        {
-            let run = &mut self.runs[last];
-            run.len -= len;
-            let owners = run.owners.clone();
-            self.runs.insert(last + 1, Run { len, owners });
-            for run in self
-                .runs
-                .range_mut(..=last)
-                .filter(|run| run.owners.contains(&owner))
-            {
-                run.owners.push(second);
-            }
-        }
     }
 
     /// The lines at these indices go on with `piece`.

@@ -1,152 +1,398 @@
 //! Trace lines on a stream that keeps the edges of writes.
+//!
+//! A write is exactly the next token of a line, or somebody else's text. Where a write may be the next token of several
+//! lines, since several processes print at this moment, or a log writes what could be a token, all readings are followed
+//! at once, and the likeliest is taken when it shows which that is.
 
-use super::{Ahead, Split, Splitter, Walk, first_line, is_near_miss, walk};
-use crate::size::{MIB, Size};
-use crate::trace::{Cycle, Place, Trace, parse};
+mod expected;
+mod line;
+mod window;
 
-impl Splitter {
+use std::collections::HashSet;
+
+use self::expected::{Cost, Expected};
+use self::line::{Line, Reading};
+use self::window::{PieceId, Window};
+use super::{Ahead, Split, Taken, first_line, is_near_miss, walk};
+use crate::trace::{Place, Sibling, Trace, parse};
+
+/// Another line goes on than the one that wrote last: a thread mostly writes several tokens before another one does.
+const SWITCH: Cost = 1;
+/// A write that may be a line's next token is none.
+const FOREIGN: Cost = 8;
+/// A line that was given up for text goes on after all.
+const LATE: Cost = 2;
+
+/// So many readings are followed at once at most.
+const MOST_READINGS: usize = 64;
+/// A reading that is so much less likely than the best is dropped.
+const HOPELESS: Cost = 30;
+/// The best reading is believed where all that disagree are so much less likely.
+const CLEAR: Cost = 6;
+/// And without that, when so many pieces have come since.
+const LONG_AGO: PieceId = 300;
+
+/// So many lines are followed at once at most. There is one for each Go process that writes at this moment.
+const MOST_LINES: usize = 16;
+/// A line that was detached and then passed over for so many others was cut short for ever.
+const MOST_PASSED_OVER: usize = 16;
+
+/// Takes the trace lines out of a stream of writes.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    window: Window,
+    /// All ways to read what is held; none where no line has begun.
+    readings: Vec<Reading>,
+    expected: Expected,
+    /// Whether the last byte of text was none of a newline.
+    is_mid_line: bool,
+    /// Whether a cycle was read: scan statistics come only behind one.
+    has_seen_cycle: bool,
+    near_misses: u64,
+}
+
+impl Writes {
+    /// Whether bytes are held back.
+    pub(super) fn is_holding(&self) -> bool {
+        !self.window.is_empty()
+    }
+
+    /// How many lines began like a trace line and were none.
+    pub(super) fn near_misses(&self) -> u64 {
+        self.near_misses
+    }
+
     /// Takes one write, or the first 4096 bytes of a longer one, or the next.
-    pub(super) fn push_write(&mut self, write: &[u8], out: &mut Split) {
-        let claims = self.held.claims(write);
-        if !claims.is_empty() {
-            self.next_token(&claims, write, out);
+    pub(super) fn push(&mut self, write: &[u8], out: &mut Split) {
+        if self.readings.is_empty() {
+            self.fresh(write, out);
             return;
         }
-        for index in 0..self.held.candidates.len() {
-            if let Some(len) = self.go_on(index, write, out) {
-                self.fresh(&write[len..], out);
-                return;
-            }
+        if self.next_tokens(write) || self.replaced(write) {
+            self.decide(out);
+            return;
         }
-        if self.held.fork(write) {
+        if let Some(len) = self.go_on(write) {
+            self.decide(out);
+            self.fresh(&write[len..], out);
             return;
         }
         // Nobody's next token: foreign bytes in all of these lines, which they survive at a token edge only.
-        for index in (0..self.held.candidates.len()).rev() {
-            if !self.held.candidates[index].is_at_edge() {
-                self.give_up(index, out);
-            }
+        if self.drop_unfinished_tokens() {
+            self.settle(out);
         }
         self.fresh(write, out);
-        if self.held.is_full() {
-            self.near_misses += self.held.release(out, &mut self.at_line_start);
+        if self.window.is_full() || self.readings.iter().any(|one| one.open.len() > MOST_LINES) {
+            self.release(out);
         }
     }
 
-    /// A write that is the next token of these lines.
-    fn next_token(&mut self, claims: &[usize], write: &[u8], out: &mut Split) {
-        self.held.extend(claims, write);
-        for index in claims {
-            let candidate = &mut self.held.candidates[*index];
-            if let Some(place) = candidate.place.take_write(write) {
-                candidate.advance(place, candidate.tokens + 1, Some(write.len()));
+    /// Gives up the lines that ended in the middle of a token; says whether there were any.
+    fn drop_unfinished_tokens(&mut self) -> bool {
+        let is_unfinished = |line: &Line| !line.is_at_edge;
+        let likeliest = self.readings.iter().min_by_key(|reading| reading.cost);
+        let unfinished: Vec<Line> = likeliest
+            .into_iter()
+            .flat_map(|reading| reading.open.iter().filter(|line| is_unfinished(line)))
+            .cloned()
+            .collect();
+        for line in &unfinished {
+            self.give_up(line);
+        }
+        let mut dropped = false;
+        for reading in &mut self.readings {
+            let before = reading.open.len();
+            reading.open.retain(|line| line.is_at_edge);
+            dropped |= reading.open.len() < before;
+        }
+        dropped
+    }
+
+    /// Counts a line that is none after all; its pieces are text where they stand.
+    fn give_up(&mut self, line: &Line) {
+        self.near_misses += u64::from(is_near_miss(line.tokens));
+        if line.detached.is_none() && line.pieces.last() == Some(&(self.window.next() - 1)) {
+            self.is_mid_line = true;
+        }
+    }
+
+    /// Where the write may be the next token of an open line: each reading in which it is, and each in which it is not.
+    fn next_tokens(&mut self, write: &[u8]) -> bool {
+        let takers: Vec<Vec<usize>> = self
+            .readings
+            .iter()
+            .map(|reading| takers(reading, write))
+            .collect();
+        if takers.iter().all(Vec::is_empty) {
+            return false;
+        }
+        let piece = self.window.hold(write);
+        let mut more = Vec::new();
+        for (reading, takers) in self.readings.iter_mut().zip(takers) {
+            let Some((last, others)) = takers.split_last() else {
+                reading.interrupt();
+                reading.cost += FOREIGN;
+                continue;
+            };
+            for index in others {
+                let mut other = reading.clone();
+                advance(&self.expected, &mut other, *index, piece, write);
+                more.push(other);
+            }
+            advance(&self.expected, reading, *last, piece, write);
+        }
+        self.readings.append(&mut more);
+        true
+    }
+
+    /// A write came a second time that may be the last token of a line: either may be the log's. Follows both ways, and says
+    /// whether that is so.
+    fn replaced(&mut self, write: &[u8]) -> bool {
+        let piece = self.window.next();
+        let mut others = Vec::new();
+        for reading in &self.readings {
+            for (index, line) in reading.open.iter().enumerate() {
+                if let Some(other) = line.with_last_replaced(piece, write) {
+                    let mut reading = reading.clone();
+                    reading.interrupt();
+                    reading.open[index] = other;
+                    reading.writing = Some(line.first());
+                    reading.cost += FOREIGN;
+                    others.push(reading);
+                }
             }
         }
-        let candidates = &self.held.candidates;
-        let whole = claims
-            .iter()
-            .copied()
-            .filter(|index| candidates[*index].place.is_end());
-        let likeliest = whole.min_by_key(|index| {
-            let candidate = &candidates[*index];
-            // A writer that is interrupted seldom is so twice, and a lone digit is more often the log's than a long number.
-            (
-                self.surprise(&candidate.line),
-                candidate.tears,
-                std::cmp::Reverse(candidate.line.len()),
-            )
-        });
-        if let Some(index) = likeliest {
-            self.close(index, out);
+        if others.is_empty() {
+            return false;
         }
+        self.window.hold(write);
+        for reading in &mut self.readings {
+            reading.interrupt();
+            reading.cost += FOREIGN;
+        }
+        self.readings.append(&mut others);
+        true
     }
 
-    /// How far a line is from what the last cycle made expect. Only the order of two such numbers means anything.
-    fn surprise(&self, line: &[u8]) -> u64 {
-        let (Some(Trace::Cycle(cycle)), Some(last)) = (parse(line), &self.last) else {
-            return 0;
-        };
-        let far = |a: Size, b: Size| (a.bytes().abs_diff(b.bytes()) / MIB).min(1000);
-        let scan = |cycle: &Cycle| cycle.scan.unwrap_or_default();
-        let numbers = 1000 * u64::from(cycle.number != last.number.wrapping_add(1))
-            + 1000 * u64::from(cycle.procs != last.procs);
-        let sizes = [
-            far(cycle.heap.start, last.heap.start),
-            far(
-                cycle.heap.end.unwrap_or_default(),
-                last.heap.end.unwrap_or_default(),
-            ),
-            far(cycle.newest_live(), last.newest_live()),
-            far(
-                cycle.goal.unwrap_or_default(),
-                last.goal.unwrap_or_default(),
-            ),
-            far(scan(&cycle).stacks, scan(last).stacks),
-            far(scan(&cycle).globals, scan(last).globals),
-        ];
-        numbers
-            + cycle
-                .gc_cpu_percent
-                .unwrap_or_default()
-                .abs_diff(last.gc_cpu_percent.unwrap_or_default())
-                .min(1000)
-            + sizes.iter().sum::<u64>()
-    }
-
-    /// Whether a line goes on with this write, though not with one whole token: how many of its bytes belong to the line.
+    /// Whether a line goes on with this write, though not with whole tokens: how many of its bytes belong to the line.
     ///
     /// The line may come in other pieces than tokens: through a relay, or cut where a packet was full. It is walked from
     /// its beginning, because a number that seemed whole may go on.
-    fn go_on(&mut self, index: usize, write: &[u8], out: &mut Split) -> Option<usize> {
-        let candidate = &mut self.held.candidates[index];
-        if candidate.is_torn() {
+    fn go_on(&mut self, write: &[u8]) -> Option<usize> {
+        let [reading] = &mut self.readings[..] else {
+            return None;
+        };
+        let line = reading.open.last_mut()?;
+        if line.is_torn() || line.detached.is_some() {
             return None;
         }
-        let before = candidate.line.len();
-        let mut line = candidate.line.clone();
-        line.extend_from_slice(write);
-        let walked = walk(Place::START, &line);
-        let agrees = match walked.ahead {
-            Ahead::End => walked.len > before,
-            Ahead::More => true,
-            Ahead::Dead => false,
+        let mut bytes = self.window.line(&line.pieces);
+        let before = bytes.len();
+        bytes.extend_from_slice(write);
+        let walked = walk(Place::START, &bytes);
+        let len = match walked.ahead {
+            Ahead::End if walked.len > before => walked.len,
+            Ahead::More => bytes.len(),
+            Ahead::End | Ahead::Dead => return None,
         };
         // Behind two whole tokens a mere part of the third is somebody's blank or digit.
-        let part = walked.tokens <= candidate.tokens;
-        if !agrees || (candidate.by_tokens && candidate.tokens >= 2 && part) {
+        if line.is_by_tokens() && line.tokens >= 2 && walked.tokens <= line.tokens {
             return None;
         }
-        candidate.place = walked.place;
-        candidate.tokens = walked.tokens;
-        candidate.by_tokens = false;
-        let len = if walked.ahead == Ahead::End {
-            walked.len
-        } else {
-            line.len()
-        };
-        candidate.edge = walked.len;
-        self.held.extend(&[index], &write[..len - before]);
-        self.close(index, out);
+        let piece = self.window.hold(&write[..len - before]);
+        line.go_on(piece, walked.place, walked.tokens, walked.len == len);
+        if walked.ahead == Ahead::End {
+            let line = reading.open.pop()?;
+            reading.whole.push((line, piece + 1));
+        }
         Some(len - before)
     }
 
-    /// Takes or gives up a line that is whole.
-    pub(super) fn close(&mut self, index: usize, out: &mut Split) {
-        let candidate = &self.held.candidates[index];
-        if !candidate.place.is_end() {
+    /// Drops readings that cannot be, and takes the lines that are whole in all that may be.
+    fn decide(&mut self, out: &mut Split) {
+        self.readings.sort_by_key(|reading| reading.cost);
+        let Some(best) = self.readings.first().map(|reading| reading.cost) else {
             return;
+        };
+        if self.readings.len() > 1 {
+            let mut seen = HashSet::new();
+            self.readings.retain(|reading| {
+                reading.cost <= best + HOPELESS && seen.insert(reading.outlook())
+            });
+            self.readings.truncate(MOST_READINGS);
         }
-        let (line, torn) = (candidate.line.clone(), candidate.is_torn());
-        if self.take_line(&line, torn, out) {
-            self.held.take(index, out);
-        } else {
-            self.give_up(index, out);
+        self.readings
+            .iter_mut()
+            .for_each(|reading| reading.cost -= best);
+        while let Some((line, behind)) = self.readings[0].whole.first().cloned() {
+            let is_done = self.readings[0].open.is_empty();
+            let is_clear = self
+                .readings
+                .iter()
+                .all(|other| other.cost > CLEAR || other.has_whole(&line));
+            if !is_done && !is_clear && self.window.next() - behind < LONG_AGO {
+                break;
+            }
+            self.readings.retain(|reading| reading.has_whole(&line));
+            for reading in &mut self.readings {
+                reading.whole.retain(|(own, _)| own.pieces != line.pieces);
+            }
+            self.take(&line, out);
+            self.pass_over(out);
+        }
+        self.settle(out);
+    }
+
+    /// Forgets readings that say nothing, and passes on what nothing holds back.
+    fn settle(&mut self, out: &mut Split) {
+        let says_nothing = |reading: &Reading| reading.open.is_empty() && reading.whole.is_empty();
+        if self.readings.first().is_none_or(says_nothing) {
+            self.readings.clear();
+        }
+        let first = self.readings.iter().filter_map(Reading::first_held).min();
+        self.window
+            .flush(first.unwrap_or(self.window.next()), &mut out.text);
+    }
+
+    /// A line is whole: takes it away, or leaves it where it came if it is none after all.
+    fn take(&mut self, line: &Line, out: &mut Split) {
+        let bytes = match &line.detached {
+            Some(bytes) => bytes.clone(),
+            None => self.window.line(&line.pieces),
+        };
+        if self.take_line(&bytes, line.is_torn(), out) {
+            self.window.take(&line.pieces);
+        } else if line.detached.is_some() {
+            self.window.text(&bytes, &mut out.text);
         }
     }
 
-    fn give_up(&mut self, index: usize, out: &mut Split) {
-        self.near_misses += u64::from(is_near_miss(self.held.candidates[index].tokens));
-        self.held.give_up(index, out);
+    /// Whether a whole line counts here; if so it is taken.
+    fn take_line(&mut self, line: &[u8], reassembled: bool, out: &mut Split) -> bool {
+        let Some(trace) = parse(line) else {
+            return false;
+        };
+        match trace {
+            Trace::Cycle(cycle) => {
+                self.has_seen_cycle = true;
+                self.expected.learn(&cycle);
+                out.cycles.push(Taken { cycle, reassembled });
+            }
+            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if !self.has_seen_cycle => {
+                return false;
+            }
+            Trace::Sibling(_) => {}
+        }
+        out.trace.extend_from_slice(line);
+        true
+    }
+
+    /// Detached lines that others have overtaken for too long were cut short, and must not claim pieces of later lines.
+    fn pass_over(&mut self, out: &mut Split) {
+        for reading in &mut self.readings {
+            for line in reading
+                .open
+                .iter_mut()
+                .filter(|line| line.detached.is_some())
+            {
+                line.passed_over += 1;
+            }
+        }
+        // Only the likeliest reading may give bytes away; a detached line is the same in all that have it.
+        let Some(reading) = self.readings.first() else {
+            return;
+        };
+        let stale: Vec<Line> = reading
+            .open
+            .iter()
+            .filter(|line| line.passed_over > MOST_PASSED_OVER)
+            .cloned()
+            .collect();
+        for line in stale {
+            self.readings.truncate(1);
+            self.readings[0]
+                .open
+                .retain(|other| other.first() != line.first());
+            if let Some(bytes) = &line.detached {
+                self.window.text(bytes, &mut out.text);
+            }
+        }
+    }
+
+    /// The stream paused, or too much is held: believes the likeliest reading, and lets the text go on.
+    pub(super) fn release(&mut self, out: &mut Split) {
+        self.believe(out);
+        let Some(reading) = self.readings.first_mut() else {
+            return;
+        };
+        let (mut kept, mut given_up) = (Vec::new(), Vec::new());
+        for mut line in std::mem::take(&mut reading.open) {
+            if line.is_certain() && kept.len() < MOST_LINES {
+                if line.detached.is_none() {
+                    line.detached = Some(self.window.line(&line.pieces));
+                    self.window.take(&line.pieces);
+                }
+                kept.push(line);
+                continue;
+            }
+            given_up.push(line);
+        }
+        reading.open = kept;
+        for line in &given_up {
+            self.give_up(line);
+        }
+        self.settle(out);
+    }
+
+    /// The stream ended: everything that is not whole was text.
+    pub(super) fn finish(&mut self, out: &mut Split) {
+        self.believe(out);
+        let open = self.readings.pop().map(|reading| reading.open);
+        for line in open.into_iter().flatten() {
+            // One that the end of its process cut short is nobody's riddle.
+            self.near_misses += u64::from(is_near_miss(line.tokens) && !line.was_cut_short());
+            if let Some(bytes) = &line.detached {
+                self.window.text(bytes, &mut out.text);
+            }
+        }
+        self.readings.clear();
+        self.settle(out);
+    }
+
+    /// Drops all readings but the likeliest, and takes its lines that are whole.
+    fn believe(&mut self, out: &mut Split) {
+        self.readings.sort_by_key(|reading| reading.cost);
+        self.readings.truncate(1);
+        let whole = self
+            .readings
+            .first_mut()
+            .map(|reading| std::mem::take(&mut reading.whole));
+        for (line, _) in whole.into_iter().flatten() {
+            self.take(&line, out);
+        }
+    }
+
+    /// Passes text on, behind what is held.
+    fn text(&mut self, text: &[u8], out: &mut Split) {
+        let Some(last) = text.last() else { return };
+        self.is_mid_line = *last != b'\n';
+        self.readings.iter_mut().for_each(Reading::interrupt);
+        self.window.text(text, &mut out.text);
+    }
+
+    /// A line begins with this write, in all readings.
+    fn begin(&mut self, write: &[u8], place: Place, tokens: usize, is_at_edge: bool) {
+        let piece = self.window.hold(write);
+        if self.readings.is_empty() {
+            self.readings.push(Reading::default());
+        }
+        for reading in &mut self.readings {
+            reading.interrupt();
+            reading
+                .open
+                .push(Line::new(piece, place, tokens, is_at_edge));
+            reading.writing = Some(piece);
+        }
     }
 
     /// Bytes that belong to no line that has begun: text, or new lines.
@@ -156,27 +402,25 @@ impl Splitter {
         if may_begin_trace(*first)
             && let Some(place) = Place::START.take_write(write)
         {
-            let walked = Walk {
-                place,
-                len: write.len(),
-                tokens: 1,
-                last: None,
-                ahead: Ahead::More,
-            };
-            self.held.begin(write, &walked, true);
-            self.close(self.held.candidates.len() - 1, out);
+            if place.is_end() {
+                if !self.take_line(write, false, out) {
+                    self.text(write, out);
+                }
+            } else {
+                self.begin(write, place, 1, true);
+            }
             return;
         }
         let mut rest = write;
         // Text is passed on in one piece as far as it goes.
         let mut text_len = 0;
         while text_len < rest.len() {
-            let at_line_start = if text_len == 0 {
-                self.at_line_start
+            let is_mid_line = if text_len == 0 {
+                self.is_mid_line
             } else {
-                rest[text_len - 1] == b'\n'
+                rest[text_len - 1] != b'\n'
             };
-            if at_line_start && may_begin_trace(rest[text_len]) {
+            if !is_mid_line && may_begin_trace(rest[text_len]) {
                 let here = &rest[text_len..];
                 let walked = walk(Place::START, here);
                 match walked.ahead {
@@ -192,7 +436,7 @@ impl Splitter {
                     }
                     Ahead::More => {
                         self.text(&rest[..text_len], out);
-                        self.held.begin(here, &walked, false);
+                        self.begin(here, walked.place, walked.tokens, walked.len == here.len());
                         return;
                     }
                     Ahead::Dead => self.near_misses += u64::from(is_near_miss(walked.tokens)),
@@ -202,6 +446,74 @@ impl Splitter {
         }
         self.text(rest, out);
     }
+}
+
+/// The open lines whose next token the write may be.
+fn takers(reading: &Reading, write: &[u8]) -> Vec<usize> {
+    let open = &reading.open;
+    let mut takers: Vec<usize> = (0..open.len())
+        .filter(|index| {
+            let line = &open[*index];
+            line.is_at_edge && take_writes(line.place, write).is_some()
+        })
+        .collect();
+    // Lines that have only begun are all the same: the oldest stands for them.
+    let is_alike = |a: usize, b: usize| {
+        open[a].tokens == 1 && open[b].tokens == 1 && open[a].place == open[b].place
+    };
+    takers.dedup_by(|later, earlier| is_alike(*later, *earlier));
+    takers
+}
+
+/// The write belongs to that line.
+fn advance(expected: &Expected, reading: &mut Reading, index: usize, piece: PieceId, write: &[u8]) {
+    for (other, line) in reading.open.iter_mut().enumerate() {
+        if other != index {
+            line.interrupt();
+        }
+    }
+    let line = &mut reading.open[index];
+    if reading.writing != Some(line.first()) {
+        reading.cost += SWITCH;
+    }
+    if line.detached.is_some() {
+        reading.cost += LATE;
+    }
+    let (mut place, mut rest, mut tokens) = (line.place, write, 0);
+    while !rest.is_empty()
+        && let Some((taken, behind, next)) = place.take_whole(rest)
+    {
+        if let Some(field) = place.field() {
+            reading.cost += expected.cost(field, taken, &mut line.said);
+        }
+        (place, rest, tokens) = (next, behind, tokens + 1);
+    }
+    line.advance(piece, write, place, tokens);
+    reading.writing = Some(line.first());
+    let process = line.said.process;
+    let writes_of_it = |other: &&Line| process.is_some() && other.said.process == process;
+    if place.is_end() {
+        let line = reading.open.remove(index);
+        reading.whole.push((line, piece + 1));
+        reading.writing = None;
+    } else if reading.open.iter().filter(writes_of_it).count() > 1 {
+        // One process writes one line at a time.
+        reading.cost += FOREIGN;
+    }
+}
+
+/// Where one write leads that is the next token or tokens and nothing else; a relay may have joined several.
+fn take_writes(mut place: Place, write: &[u8]) -> Option<Place> {
+    if let Some(place) = place.take_write(write) {
+        return Some(place);
+    }
+    let mut rest = write;
+    while !rest.is_empty() {
+        let (taken, behind, _) = place.take_whole(rest)?;
+        place = place.take_write(taken)?;
+        rest = behind;
+    }
+    Some(place)
 }
 
 /// Whether a line that begins with this byte may be a trace line: `gc `, `GC forced`, `scvg`, `scan: `, `forced scvg`.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use nom::{Emit, Err, Input, OutputM, Parser, Streaming};
 
 use super::shapes::{SHAPES, Shape, before_1_5};
-use super::token::{Form, Token, complete};
+use super::token::{Field, Form, Token, complete};
 
 /// One place in the tree of all shapes.
 #[derive(Default)]
@@ -43,7 +43,7 @@ static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
 });
 
 /// A place between two tokens of a trace line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(u16);
 
 /// What the bytes at a [`Place`] are.
@@ -108,6 +108,14 @@ impl Place {
             .any(|(token, _)| matches!(token, Token::Value(..)))
     }
 
+    /// What the number tells that comes next.
+    pub(crate) fn field(self) -> Option<Field> {
+        self.node().edges.iter().find_map(|(token, _)| match token {
+            Token::Value(_, field) => Some(*field),
+            Token::Text(_) => None,
+        })
+    }
+
     /// How many bytes of a number are a time as the runtime writes it; `None` where none is expected here.
     ///
     /// Below 100 microseconds three decimals, below one millisecond two, below ten one, and none above (`mgc.go`,
@@ -132,7 +140,7 @@ impl Place {
     }
 
     /// The token at the head of `bytes`, of which no more will come; with what follows it, and where it leads.
-    pub(super) fn take_whole(self, bytes: &[u8]) -> Option<(&[u8], &[u8], Place)> {
+    pub(crate) fn take_whole(self, bytes: &[u8]) -> Option<(&[u8], &[u8], Place)> {
         self.node().edges.iter().find_map(|(token, next)| {
             complete(*token, bytes).map(|(taken, behind)| (taken, behind, *next))
         })

@@ -92,12 +92,13 @@ impl Cycle {
     }
 }
 
-fn integer<T: std::str::FromStr>(written: &[u8]) -> Option<T> {
+/// A number as written; `None` where it does not fit.
+pub(crate) fn integer<T: std::str::FromStr>(written: &[u8]) -> Option<T> {
     std::str::from_utf8(written).ok()?.parse().ok()
 }
 
 /// A decimal number of `unit`, exact to the nanosecond.
-fn decimal(written: &[u8], unit: Duration) -> Option<Duration> {
+pub(crate) fn decimal(written: &[u8], unit: Duration) -> Option<Duration> {
     let point = memchr::memchr(b'.', written).unwrap_or(written.len());
     let whole: u128 = integer(&written[..point])?;
     let mut nanos = whole * unit.as_nanos();

@@ -34,7 +34,7 @@ pub(super) enum Form {
 
 /// Where a number belongs in a [`Cycle`](super::Cycle).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Number,
     At,
     GcCpuPercent,

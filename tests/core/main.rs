@@ -2,6 +2,7 @@
 
 mod detector;
 mod layers;
+mod mixed;
 mod releases;
 mod runtime;
 mod sessions;
