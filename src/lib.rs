@@ -1,6 +1,7 @@
 //! gcwatch runs a Go program, watches its live heap through the GC trace, and says whether it leaks.
 
 pub mod cli;
+pub mod culprit;
 pub mod demux;
 pub mod detector;
 pub mod error;
