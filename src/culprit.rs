@@ -5,6 +5,7 @@
 //! `/proc/PID/mem`, without stopping it and without ptrace. Everything else here is pure: it reads a
 //! [`memory::Memory`], whose bytes it does not trust.
 
+pub mod addresses;
 pub mod buckets;
 pub mod buildinfo;
 pub mod decode;
@@ -13,6 +14,7 @@ pub mod goroutines;
 pub mod locate;
 pub mod memory;
 pub mod pclntab;
+pub mod pprof;
 pub mod program;
 pub mod version;
 
@@ -65,12 +67,17 @@ pub fn scale(objects: u64, size: u64, rate: u64) -> (f64, f64) {
     if objects == 0.0 || size == 0.0 {
         return (0.0, 0.0);
     }
-    let chance = if rate <= 1 {
+    let stands_for = if rate <= 1 {
         1.0
     } else {
-        1.0 - (-size / rate as f64).exp()
+        1.0 / (1.0 - (-size / rate as f64).exp())
     };
-    (objects / chance, objects * size / chance)
+    (objects * stands_for, objects * size * stands_for)
+}
+
+/// Whether a function is the runtime's own. Profiles begin a stack at the first that is not.
+pub fn is_runtime(function: &str) -> bool {
+    function.starts_with("runtime.") || function.starts_with("internal/runtime/")
 }
 
 /// A place in the source.
@@ -144,4 +151,15 @@ pub enum Refusal {
     /// The kernel said something else.
     #[error("it cannot be read: {0}; is its process still there?")]
     Kernel(String),
+}
+
+impl From<memory::MemoryError> for Refusal {
+    fn from(error: memory::MemoryError) -> Self {
+        match error {
+            memory::MemoryError::Hole(_) => {
+                Self::Layout("a table of the runtime points where nothing is")
+            }
+            memory::MemoryError::Gone => Self::Ended,
+        }
+    }
 }

@@ -5,9 +5,9 @@
 //! flush, of which there are two: one in each GC cycle, after `mProfCycle` has counted it, and one more if the program asked
 //! for the GC itself (`runtime.GC`, `mProf_PostSweep`), which no counter shows. A reading is good if none fell into it.
 
+use super::addresses::Addresses;
 use super::memory::{Cached, Memory, MemoryError, word};
 use super::{Bucket, Refusal, Snapshot};
-use crate::culprit::locate::Addresses;
 
 /// `memProfile`, the type of these buckets.
 const MEM_PROFILE: u64 = 1;
@@ -68,76 +68,151 @@ impl ProfileCycle {
     }
 }
 
-/// Reads the buckets once.
-pub fn read(
-    memory: &impl Memory,
-    addresses: &Addresses,
+/// Reads the buckets of one program, again and again.
+///
+/// Where garbage is collected every few milliseconds, a walk along the list is never over before the next flush. So it is
+/// remembered which pages the walk went through: the next reading copies them as quickly as it can, and walks when that is
+/// done.
+#[derive(Debug, Default)]
+pub struct Reader {
+    pages: Vec<u64>,
+    /// The addresses of the buckets' records, in the order of the list.
+    records: Vec<u64>,
+}
+
+impl Reader {
+    /// Reads the buckets once.
+    pub fn read(
+        &mut self,
+        memory: &impl Memory,
+        addresses: &Addresses,
+        counts: Counts,
+    ) -> Result<Reading, Refusal> {
+        let watch = Watch {
+            memory,
+            addresses,
+            counts,
+            cycle: ProfileCycle(memory.u32(addresses.profile_cycle)?),
+        };
+        if !watch.cycle.is_flushed() || watch.is_locked()? {
+            return Ok(Reading::Disturbed);
+        }
+        let rate = memory.u64(addresses.rate)?;
+        // The first bucket before the pages: it was whole when it came into the list.
+        let first = memory.u64(addresses.buckets)?;
+        let cached = Cached::new(memory, MOST_CACHED);
+        cached.read_ahead(&self.pages);
+        let fetches = cached.fetches();
+        let pending = watch.pending();
+        let witness = self.records.iter().find_map(|record| {
+            let counts = record.checked_add(pending)?;
+            (!watch.are_gone(&cached, counts).ok()?).then_some(counts)
+        });
+        let was_quiet = watch.is_quiet(witness)?;
+        if !was_quiet && !self.pages.is_empty() {
+            return Ok(Reading::Disturbed);
+        }
+        let walk = walk(&cached, first, counts, watch.cycle.number());
+        let is_ahead = cached.fetches() == fetches;
+        if let Ok(walk) = &walk {
+            self.pages = cached.pages();
+            self.records.clone_from(&walk.records);
+        }
+        let seen = walk.as_ref().ok().and_then(|walk| walk.witness);
+        let is_quiet = if is_ahead && (witness.is_some() || seen.is_none()) {
+            was_quiet
+        } else {
+            watch.is_quiet(seen)?
+        };
+        if !is_quiet {
+            return Ok(Reading::Disturbed);
+        }
+        let walk = walk?;
+        if walk.is_unflushed {
+            return Ok(Reading::Disturbed);
+        }
+        Ok(Reading::Quiet(Snapshot {
+            cycle: watch.cycle.number(),
+            rate,
+            buckets: walk.buckets,
+        }))
+    }
+}
+
+/// Looks out for flushes.
+struct Watch<'a, M> {
+    memory: &'a M,
+    addresses: &'a Addresses,
     counts: Counts,
-) -> Result<Reading, Refusal> {
-    let cycle = || memory.u32(addresses.profile_cycle).map(ProfileCycle);
-    let is_locked = || memory.u64(addresses.active_lock).map(|key| key != 0);
-    let before = cycle()?;
-    if !before.is_flushed() || is_locked()? {
-        return Ok(Reading::Disturbed);
+    cycle: ProfileCycle,
+}
+
+impl<M: Memory> Watch<'_, M> {
+    fn is_locked(&self) -> Result<bool, MemoryError> {
+        Ok(self.memory.u64(self.addresses.active_lock)? != 0)
     }
-    let walk = walk(memory, addresses.buckets, counts, before.number());
-    let rate = memory.u64(addresses.rate)?;
-    if cycle()? != before || is_locked()? {
-        return Ok(Reading::Disturbed);
+
+    /// Where in a record the counts are that the next flush will publish.
+    fn pending(&self) -> u64 {
+        (8 * self.counts.words() * future(self.cycle.number(), 1)) as u64
     }
-    let walk = walk?;
-    // A flush that no counter shows takes what is not published yet away, so it is over if one such count is still there.
-    // The lock, asked before, says that none is under way.
-    let is_disturbed = match walk.witness {
-        Some(witness) => memory.bytes(witness, 8 * counts.words())? == vec![0; 8 * counts.words()],
-        None => false,
-    };
-    if walk.is_unflushed || is_disturbed {
-        return Ok(Reading::Disturbed);
+
+    /// Whether a record's counts are all zero.
+    fn are_gone(&self, memory: &impl Memory, counts: u64) -> Result<bool, MemoryError> {
+        let counts = memory.bytes(counts, 8 * self.counts.words())?;
+        Ok(counts.iter().all(|byte| *byte == 0))
     }
-    Ok(Reading::Quiet(Snapshot {
-        cycle: before.number(),
-        rate,
-        buckets: walk.buckets,
-    }))
+
+    /// Whether no flush began since the watch did. The flush that no counter shows takes away the counts that it publishes, so
+    /// it is not over if there still are some: `witness`, which there were before. The lock, asked before, says that it is not
+    /// under way.
+    fn is_quiet(&self, witness: Option<u64>) -> Result<bool, MemoryError> {
+        if self.memory.u32(self.addresses.profile_cycle)? != self.cycle.0 || self.is_locked()? {
+            return Ok(false);
+        }
+        let are_gone = witness.map(|counts| self.are_gone(self.memory, counts));
+        Ok(!are_gone.transpose()?.unwrap_or_default())
+    }
+}
+
+/// The place in a record of the counts of a cycle that is so many after `cycle`. The published ones come first, then those of
+/// cycle C at C % 3.
+fn future(cycle: u32, after: u32) -> usize {
+    1 + usize::try_from((cycle % 3 + after) % 3).unwrap_or_default()
 }
 
 /// What the list had.
 struct Walk {
     buckets: Vec<Bucket>,
+    records: Vec<u64>,
     /// A bucket still has counts of the cycle that is said to be flushed: the flush has not come to it.
     is_unflushed: bool,
     /// The address of counts that the next flush will take away.
     witness: Option<u64>,
 }
 
-fn walk(memory: &impl Memory, list: u64, counts: Counts, cycle: u32) -> Result<Walk, Refusal> {
-    let mut next = memory.u64(list)?;
-    let memory = Cached::new(memory, MOST_CACHED);
+fn walk(memory: &impl Memory, first: u64, counts: Counts, cycle: u32) -> Result<Walk, Refusal> {
     let mut walk = Walk {
         buckets: Vec::new(),
+        records: Vec::new(),
         is_unflushed: false,
         witness: None,
     };
-    let (mut count, mut frames) = (0, 0);
-    // The counts of cycle C are in future[C % 3] until they are published, behind the published ones.
-    let flushed = 1 + usize::try_from(cycle % 3).unwrap_or_default();
-    let pending = 1 + usize::try_from((cycle % 3 + 1) % 3).unwrap_or_default();
+    let (flushed, pending) = (future(cycle, 0), future(cycle, 1));
+    let (mut next, mut frames) = (first, 0);
     while next != 0 {
-        count += 1;
-        if count > MOST_BUCKETS || frames > MOST_FRAMES {
+        let bucket = RawBucket::read(memory, next, counts)?;
+        frames += bucket.stack.len();
+        if walk.records.len() >= MOST_BUCKETS || frames > MOST_FRAMES {
             return Err(Refusal::TooMany("profile buckets"));
         }
-        let bucket = RawBucket::read(&memory, next, counts)?;
-        frames += bucket.stack.len();
+        walk.records.push(bucket.address_of(0));
         walk.is_unflushed |= bucket.cycle(flushed).iter().any(|count| *count != 0);
         if walk.witness.is_none() && bucket.cycle(pending).iter().any(|count| *count != 0) {
-            walk.witness = bucket.address_of(pending);
+            walk.witness = Some(bucket.address_of(pending));
         }
         next = bucket.next;
-        if let Some(bucket) = bucket.published()? {
-            walk.buckets.push(bucket);
-        }
+        walk.buckets.extend(bucket.published()?);
     }
     Ok(walk)
 }
@@ -188,9 +263,10 @@ impl RawBucket {
         counts.unwrap_or_default()
     }
 
-    fn address_of(&self, index: usize) -> Option<u64> {
+    /// Where they are. The bucket was read up to its end, so there is no overflow.
+    fn address_of(&self, index: usize) -> u64 {
         let words = self.stack.len() + self.counts.words() * index;
-        self.address.checked_add((HEADER + 8 * words) as u64)
+        self.address.saturating_add((HEADER + 8 * words) as u64)
     }
 
     /// What is published of it, if anything is. Nothing is freed that was not allocated, and where the bytes are counted too
@@ -234,13 +310,4 @@ fn hash_of(stack: &[u64], size: u64) -> u64 {
     let hash = mix(stack.iter().copied().fold(0, mix), size);
     let hash = hash.wrapping_add(hash << 3);
     hash ^ (hash >> 11)
-}
-
-impl From<MemoryError> for Refusal {
-    fn from(error: MemoryError) -> Self {
-        match error {
-            MemoryError::Hole(_) => Self::Layout("a table of the runtime points where nothing is"),
-            MemoryError::Gone => Self::Ended,
-        }
-    }
 }

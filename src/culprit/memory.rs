@@ -1,6 +1,6 @@
 //! Bytes at addresses: what the parsers read, be it the memory of a process or the file of its program.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 /// Why bytes could not be read.
@@ -83,12 +83,15 @@ pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u64> {
 const PAGE: usize = 4096;
 /// What is read at once: small reads of a list come in the neighbourhood of one another.
 const BLOCK: usize = 8 * PAGE;
+/// And so many of those where it is known that all will be wanted.
+const BLOCKS_AHEAD: usize = 32;
 
 /// A memory read by whole pages, each only once. Only pages that were really read are kept: a hole is a hole.
 pub struct Cached<M> {
     memory: M,
     pages: RefCell<HashMap<u64, Box<[u8]>>>,
     most: usize,
+    fetches: Cell<usize>,
 }
 
 impl<M: Memory> Cached<M> {
@@ -98,6 +101,38 @@ impl<M: Memory> Cached<M> {
             memory,
             pages: RefCell::default(),
             most: most_bytes / PAGE,
+            fetches: Cell::new(0),
+        }
+    }
+
+    /// How often the memory itself was asked.
+    pub fn fetches(&self) -> usize {
+        self.fetches.get()
+    }
+
+    /// The addresses of the pages that are here, in order.
+    pub fn pages(&self) -> Vec<u64> {
+        let mut pages: Vec<u64> = self.pages.borrow().keys().copied().collect();
+        pages.sort_unstable();
+        pages
+    }
+
+    /// Reads pages ahead, those of which the addresses are given in order: neighbours at once, which is the quickest way.
+    /// What cannot be read is left out.
+    pub fn read_ahead(&self, pages: &[u64]) {
+        let mut kept = self.pages.borrow_mut();
+        for run in pages.chunk_by(|page, next| page.checked_add(PAGE as u64) == Some(*next)) {
+            for run in run.chunks(BLOCKS_AHEAD * BLOCK / PAGE) {
+                let Some(first) = run.first().filter(|_| kept.len() < self.most) else {
+                    return;
+                };
+                let mut bytes = vec![0; run.len() * PAGE];
+                self.fetches.set(self.fetches.get() + 1);
+                if self.memory.read(*first, &mut bytes).is_ok() {
+                    let bytes = bytes.chunks_exact(PAGE).map(Box::from);
+                    kept.extend(run.iter().copied().zip(bytes));
+                }
+            }
         }
     }
 
@@ -125,6 +160,7 @@ impl<M: Memory> Cached<M> {
         let block = page & !(BLOCK as u64 - 1);
         for (start, length) in [(block, BLOCK), (page, PAGE)] {
             let mut bytes = vec![0; length];
+            self.fetches.set(self.fetches.get() + 1);
             match self.memory.read(start, &mut bytes) {
                 Ok(()) => {
                     let addresses = (start..).step_by(PAGE);
@@ -148,6 +184,7 @@ impl<M: Memory> Memory for Cached<M> {
             let length = rest.len().min(PAGE - at);
             let (now, later) = rest.split_at_mut(length);
             if !self.copy(page, at, now)? {
+                self.fetches.set(self.fetches.get() + 1);
                 self.memory.read(address, now)?;
             }
             rest = later;

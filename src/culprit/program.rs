@@ -1,5 +1,6 @@
 //! A live Go program, read through `/proc`.
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -8,14 +9,11 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use super::buckets::{self, Counts, Reading};
-use super::buildinfo;
+use super::buckets::{Counts, Reader, Reading};
 use super::elf::Image;
 use super::goroutines::{self, Layout};
-use super::locate::{self, Addresses};
+use super::locate::{Linked, Located};
 use super::memory::{Cached, Memory, MemoryError};
-use super::pclntab::{Module, Table};
-use super::version::Version;
 use super::{Frame, Refusal, Snapshot};
 
 /// What is kept of the program's file while it is watched.
@@ -67,53 +65,36 @@ pub struct Program {
     image: Image<Cached<ProgramFile>>,
     memory: ProcessMemory,
     bias: u64,
-    table: Table,
-    module: Module,
-    version: Version,
-    main_module: Option<String>,
-    links_mem_profile: bool,
-    addresses: Addresses,
+    linked: Linked,
+    located: Located,
+    reader: RefCell<Reader>,
     armed: Option<u64>,
 }
 
 impl Program {
-    /// Opens a process and finds the runtime's tables in it. Nothing is opened for writing.
+    /// Opens a process and finds the runtime's tables in it. Nothing is opened for writing, and no memory but a Go program's.
     pub fn open(pid: i32) -> Result<Self, Refusal> {
         let executable = PathBuf::from(format!("/proc/{pid}/exe"));
         let file = File::open(&executable).map_err(|error| refusal(&error))?;
         let opened = identity(&file.metadata());
         let image = Image::parse(Cached::new(ProgramFile(file), MOST_CACHED))?;
-        let table = Table::find(&image)?;
-        let info = buildinfo::read(&image).ok_or(Refusal::NoVersion)?;
-        let version = Version::parse(&info.go_version)?;
+        let linked = Linked::read(&image)?;
         let memory = File::open(format!("/proc/{pid}/mem")).map_err(|error| refusal(&error))?;
         let memory = ProcessMemory(memory);
         let bias = entry(pid)?.wrapping_sub(image.entry);
         if identity(&fs::metadata(&executable)) != opened {
             return Err(Refusal::Starting);
         }
-        let module = locate::module(&image, &table, version.minor(), &memory, bias)?;
-        let (symbols, work) = locate::by_symbols(&image)?;
-        let code = locate::by_code(&image, &table, module)?;
-        let addresses = Addresses::agree(symbols, work.as_ref(), code)?;
-        let readers = [
-            "runtime.MemProfile",
-            "runtime.memProfileInternal",
-            "runtime.pprof_memProfileInternal",
-        ];
-        let readers = table.functions(&image, module, readers)?;
+        let located = linked.locate(&image, &memory, bias)?;
         Ok(Self {
             pid,
+            image,
             memory,
             bias,
-            table,
-            module,
-            version,
-            main_module: info.main_module,
-            links_mem_profile: readers.iter().any(Option::is_some),
-            addresses: addresses.loaded(bias),
+            linked,
+            located,
+            reader: RefCell::default(),
             armed: None,
-            image,
         })
     }
 
@@ -124,24 +105,24 @@ impl Program {
 
     /// The Go release that built it, such as `go1.25.5`.
     pub fn go_version(&self) -> &str {
-        self.version.text()
+        self.linked.version.text()
     }
 
     /// The path of its main module, where it was built from one.
     pub fn main_module(&self) -> Option<&str> {
-        self.main_module.as_deref()
+        self.linked.main_module.as_deref()
     }
 
     /// Whether the program can read its own heap profile (`runtime.MemProfile` is in it): then sampling is its own affair,
     /// on unless its author switched it off.
     pub fn links_mem_profile(&self) -> bool {
-        self.links_mem_profile
+        self.located.links_mem_profile
     }
 
     /// `runtime.MemProfileRate` as it is now: bytes from one sample to the next on average, 0 for none. In the first
     /// milliseconds of a program it may not be yet what it will be.
     pub fn rate(&self) -> Result<u64, Refusal> {
-        Ok(self.memory.u64(self.addresses.rate)?)
+        Ok(self.memory.u64(self.located.addresses.rate)?)
     }
 
     /// Switches sampling on where the linker switched it off because nothing in the program reads the profile: sets
@@ -151,8 +132,11 @@ impl Program {
     /// The start-up code may set the rate back to 0 in the first milliseconds: ask again then.
     pub fn arm(&mut self, rate: u64) -> Result<bool, Refusal> {
         // Linkers say with this byte that they switched sampling off: one more way to see that the place is right.
-        let is_off = self.memory.array(self.addresses.disabled.clone()?)? == [1];
-        if self.links_mem_profile || !is_off || self.rate()? != 0 {
+        let is_off = self
+            .memory
+            .array(self.located.addresses.disabled.clone()?)?
+            == [1];
+        if self.located.links_mem_profile || !is_off || self.rate()? != 0 {
             return Ok(false);
         }
         self.set_rate(rate)?;
@@ -181,7 +165,7 @@ impl Program {
         let file = file.map_err(|error| refusal(&error))?;
         // The file that was opened first still reads: the program has not changed up to now, so both are of it.
         self.rate()?;
-        let written = file.write_at(&rate.to_le_bytes(), self.addresses.rate);
+        let written = file.write_at(&rate.to_le_bytes(), self.located.addresses.rate);
         match written {
             Ok(8) => Ok(()),
             Ok(_) => Err(Refusal::Ended),
@@ -191,25 +175,26 @@ impl Program {
 
     /// The number of the last GC cycle, as its trace line has it (`mProfCycle`).
     pub fn gc_cycle(&self) -> Result<u32, Refusal> {
-        Ok(self.memory.u32(self.addresses.profile_cycle)? >> 1)
+        Ok(self.memory.u32(self.located.addresses.profile_cycle)? >> 1)
     }
 
     /// The live heap after the last GC cycle, in bytes (`work.heap2`): the trace line has it in MiB.
     pub fn live_heap(&self) -> Result<u64, Refusal> {
-        Ok(self.memory.u64(self.addresses.live_heap.clone()?)?)
+        Ok(self.memory.u64(self.located.addresses.live_heap.clone()?)?)
     }
 
     /// The heap profile as of the end of the last GC cycle but one, as the program's own would be. It is read while the
     /// program runs, again if it was disturbed; at most about half a second goes into the pauses between.
     pub fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let counts = if self.version.minor() >= 27 {
+        let counts = if self.linked.version.minor() >= 27 {
             Counts::Two
         } else {
             Counts::Four
         };
         let mut strange = 0;
         for attempt in 0..TRIES {
-            match buckets::read(&self.memory, &self.addresses, counts) {
+            let mut reader = self.reader.borrow_mut();
+            match reader.read(&self.memory, &self.located.addresses, counts) {
                 Ok(Reading::Quiet(snapshot)) => return Ok(snapshot),
                 Ok(Reading::Disturbed) => {}
                 Err(Refusal::Layout(_)) if strange < STRANGE_TRIES => strange += 1,
@@ -225,17 +210,20 @@ impl Program {
     pub fn frames(&self, pc: u64) -> Vec<Frame> {
         // It is where the call returns to: the call itself is before.
         let linked = pc.wrapping_sub(self.bias).wrapping_sub(1);
-        let frame = self.table.frame(&self.image, self.module, linked);
+        let frame = self
+            .linked
+            .table
+            .frame(&self.image, self.located.module, linked);
         frame.into_iter().collect()
     }
 
     /// The goroutines that have not ended: for each address behind a `go` statement, how many it started.
     pub fn goroutines(&self) -> Result<Vec<(u64, u64)>, Refusal> {
-        let layout = Layout::of(self.version.minor());
+        let layout = Layout::of(self.linked.version.minor());
         let layout = layout.ok_or_else(|| Refusal::Version(self.go_version().to_owned()))?;
-        let text = self.module.text.wrapping_add(self.bias);
+        let text = self.located.module.text.wrapping_add(self.bias);
         let code: Range<u64> = text..text.saturating_add(1 << 32);
-        let list = self.addresses.goroutines.clone()?;
+        let list = self.located.addresses.goroutines.clone()?;
         goroutines::count(&self.memory, list, layout, &code)
     }
 }

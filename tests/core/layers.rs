@@ -10,7 +10,8 @@ const CORE: [&str; 13] = [
 ];
 
 /// The parsers among the parts of `culprit`: all but the one that opens files of a process.
-const PARSERS: [&str; 9] = [
+const PARSERS: [&str; 10] = [
+    "addresses",
     "buckets",
     "buildinfo",
     "decode",
@@ -108,6 +109,7 @@ fn the_core_has_no_clock_and_does_no_io() {
 #[test]
 fn reports_open_nothing_and_ask_no_clock() {
     names_none("report", &FORBIDDEN_IN_REPORTS);
+    names_none("culprit/pprof", &FORBIDDEN_IN_REPORTS);
 }
 
 #[test]
@@ -142,4 +144,4 @@ fn the_packages_are_counted() {
 }
 
 /// How many packages Cargo.lock may have.
-const PACKAGES: usize = 78;
+const PACKAGES: usize = 85;

@@ -1,0 +1,8 @@
+//! The heap profile of real Go programs, read from outside.
+
+mod growth;
+mod locating;
+mod politeness;
+mod profiles;
+mod reading;
+mod support;
