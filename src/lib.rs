@@ -14,6 +14,7 @@ pub mod replay;
 pub mod report;
 pub mod series;
 pub mod session;
+pub mod signs;
 pub mod size;
 pub mod splitter;
 pub mod summary;

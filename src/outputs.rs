@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::cli::Config;
+use crate::cli::{Config, Source};
 use crate::error::reason;
 use crate::report::explain::Explain;
 use crate::report::json::Json;
@@ -40,7 +40,10 @@ impl Write for Notices {
 
 /// All reports that were asked for, and those of them that cannot be written.
 pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports, Vec<Failure>) {
-    let mut reports = Reports::new(Summary::new(limit));
+    let mut summary = Summary::new(limit);
+    summary.gogc_is_off = matches!(config.source, Source::Command(_))
+        && std::env::var("GOGC").is_ok_and(|gogc| gogc == "off");
+    let mut reports = Reports::new(summary);
     let outputs = &config.outputs;
     if !outputs.quiet {
         let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;

@@ -9,6 +9,7 @@ use crate::detector::{
 use crate::exit::End;
 use crate::series::Series;
 use crate::session::Event;
+use crate::signs::Tally;
 use crate::size::Size;
 use crate::trace::Cycle;
 
@@ -103,6 +104,8 @@ pub struct ProcessSummary {
     pub first_flag: Option<Duration>,
     /// The live heap over the cycles.
     pub live: Series,
+    /// What else is added up of them.
+    pub tally: Tally,
     /// Set when no more cycles will come.
     pub judgement: Option<Judgement>,
 }
@@ -124,6 +127,7 @@ impl ProcessSummary {
             flags: Vec::new(),
             first_flag: None,
             live: Series::default(),
+            tally: Tally::default(),
             judgement: None,
         }
     }
@@ -138,6 +142,7 @@ impl ProcessSummary {
         self.longest_pause = self.longest_pause.max(cycle.pause());
         self.total_pause = self.total_pause.saturating_add(cycle.pause());
         self.live.push(cycle.newest_live().bytes());
+        self.tally.record(cycle);
         self.live_before = (self.cycles > 1).then(|| self.last.newest_live());
         self.last = cycle.clone();
     }
@@ -204,6 +209,8 @@ pub struct Summary {
     pub command: Vec<String>,
     /// What the forecast counts down to.
     pub limit: Option<Limit>,
+    /// Whether the command was started with GOGC=off.
+    pub gogc_is_off: bool,
     /// How the command ended.
     pub end: Option<End>,
     /// How long the run took.
@@ -389,7 +396,12 @@ impl Summary {
                 .as_ref()
                 .map(|judgement| (process, judgement))
         }) else {
-            return "no GC cycle seen: is it a Go program, and did it run long enough?".into();
+            return if self.gogc_is_off {
+                "no GC cycle seen: GOGC=off lets GC run at GOMEMLIMIT only, leave it out here"
+                    .into()
+            } else {
+                "no GC cycle seen: is it a Go program, and did it run long enough?".into()
+            };
         };
         if self.verdict() != RunVerdict::of(&judgement.verdict) {
             return format!(

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Reporter;
 use crate::detector::{Growth, HeldBack, OverBudget, Rise, Verdict, Withdrawal};
 use crate::exit::{End, Exit};
+use crate::signs::{self, Sign};
 use crate::size::Size;
 use crate::summary::{Flag, Limit, ProcessSummary, Summary};
 
@@ -109,6 +110,24 @@ struct Process {
     /// The nearest that the rule came to a flag, since the last one was withdrawn; null while one is flagged, and with
     /// `--rule strict`.
     nearest_miss: Option<MissLine>,
+    /// What else the trace shows that is worth a look.
+    signs: Vec<SignLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct SignLine {
+    /// `near limit`, `no gogc`, `stacks`, `assist`, `churn` or `forced`.
+    what: &'static str,
+    text: String,
+}
+
+impl From<&Sign> for SignLine {
+    fn from(sign: &Sign) -> Self {
+        Self {
+            what: sign.name(),
+            text: sign.to_string(),
+        }
+    }
 }
 
 /// Windows that were no leak, and the condition that held them back.
@@ -343,6 +362,10 @@ impl Process {
                 Verdict::Leak(_) | Verdict::Inconclusive(_) => None,
             },
             nearest_miss: judgement.nearest.as_ref().map(MissLine::from),
+            signs: signs::of(process, limit)
+                .iter()
+                .map(SignLine::from)
+                .collect(),
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::demux::ProcessId;
 use crate::detector::{Forecast, Growth, Leak, Rise, Verdict, Withdrawal, WithdrawnWhy, forecast};
 use crate::exit::Exit;
 use crate::session::Event;
+use crate::signs;
 use crate::size::Size;
 use crate::summary::{Limit, ProcessSummary, RunVerdict, Summary};
 use crate::wording::{Rounded, about, count, mib, millis, sizes};
@@ -19,6 +20,9 @@ const PLOT_WIDTH: usize = 40;
 
 /// So many processes get a line of their own in the summary, so that it has eight at most.
 const MOST_PROCESS_LINES: usize = 4;
+
+/// So many signs are told of, so that the summary stays short.
+const MOST_SIGNS: usize = 2;
 
 /// The report for people.
 #[derive(Debug)]
@@ -104,6 +108,20 @@ impl<W: io::Write> Terminal<W> {
         ))
     }
 
+    /// What else the trace shows, of the process that decides, where the summary has room for it.
+    fn signs(&mut self, summary: &Summary) -> io::Result<()> {
+        let (Some(process), true) = (summary.decisive(), summary.processes.len() == 1) else {
+            return Ok(());
+        };
+        for sign in signs::of(process, summary.limit.as_ref())
+            .iter()
+            .take(MOST_SIGNS)
+        {
+            self.line(&format!("note: {sign}"))?;
+        }
+        Ok(())
+    }
+
     fn processes(&mut self, summary: &Summary) -> io::Result<()> {
         for process in summary.processes.iter().take(MOST_PROCESS_LINES) {
             let word = process
@@ -165,6 +183,7 @@ impl<W: io::Write> Reporter for Terminal<W> {
             [process] => self.process(process)?,
             _ => self.processes(summary)?,
         }
+        self.signs(summary)?;
         let verdict = summary.verdict();
         let word = self.painted(verdict.word(), verdict);
         self.line(&format!("SUMMARY: {word}: {}", verdict_in_words(summary)))?;

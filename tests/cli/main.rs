@@ -8,4 +8,5 @@ mod logs;
 mod processes;
 mod replay;
 mod reports;
+mod signs;
 mod support;

@@ -62,6 +62,14 @@ struct Process {
     forecast: Option<Forecast>,
     smallest_visible_leak_bytes_per_second: Option<f64>,
     nearest_miss: Option<Miss>,
+    signs: Vec<Sign>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Sign {
+    what: String,
+    text: String,
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -292,6 +300,7 @@ fn the_summary_of_a_leak_says_all() {
         "GOGC was 100: {forecast:?}"
     );
     assert_eq!(process.nearest_miss, None, "it was flagged");
+    assert_eq!(process.signs, []);
     assert_eq!(process.smallest_visible_leak_bytes_per_second, None);
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The core: no clock, no I/O, no async.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "size", "trace", "wording", "splitter", "demux", "detector", "series", "session", "summary",
-    "gate", "exit", "godebug", "wrapping",
+    "signs", "gate", "exit", "godebug", "wrapping",
 ];
 
 /// The parsers among the parts of `culprit`: all but the one that opens files of a process.

@@ -6,5 +6,6 @@ mod mixed;
 mod releases;
 mod runtime;
 mod sessions;
+mod signs;
 mod splitting;
 mod unwrapping;

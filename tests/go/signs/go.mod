@@ -1,0 +1,3 @@
+module signs
+
+go 1.19
