@@ -144,6 +144,19 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
     jsonl: Option<PathBuf>,
 
+    /// Compare with an earlier run's `--json`: more growth, or a higher floor, is a leak verdict
+    ///
+    /// The earlier run is one of the version that is good, with the same load and as long: what rises faster, or keeps more
+    /// than `--max-regression` more, is a regression. Example: `--baseline main.json`.
+    #[arg(long, value_name = "FILE", env = "GCWATCH_BASELINE")]
+    baseline: Option<PathBuf>,
+
+    /// With `--baseline`: how much more growth, and how much higher a floor, is allowed
+    ///
+    /// In percent, and half of `--min-rise` at least, so that no small heap fails by rounding. Example: `--max-regression 25`.
+    #[arg(long, value_name = "PERCENT", env = "GCWATCH_MAX_REGRESSION", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    max_regression: u32,
+
     /// With the verdict, say how it came about
     ///
     /// The windows and floors behind it, and how far they met each condition of the rule; where nothing was flagged, the
@@ -255,6 +268,8 @@ pub struct Config {
     pub leak_exit_code: u8,
     /// What the forecast counts down to.
     pub limit: Option<Size>,
+    /// The summary of an earlier run to compare with, and how much worse this one may be, in percent.
+    pub baseline: Option<(PathBuf, f64)>,
     /// End the command after this long.
     pub run_for: Option<Duration>,
     /// Kill it this long after it was asked to end.
@@ -332,6 +347,11 @@ impl Args {
                 );
             }
         }
+        if self.baseline.is_some() && matches!(self.rule, RuleName::Strict) {
+            return usage(
+                "`--baseline` compares floors, which `--rule strict` has none of: leave one of the two out",
+            );
+        }
         if is_stdout(&self.jsonl) || is_stdout(&self.trace_file) {
             return usage(
                 "`--jsonl` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
@@ -349,7 +369,11 @@ impl Args {
                 min_rise: self.min_rise,
                 warmup: self.warmup,
                 max_live: self.max_live,
+                baseline: None,
             },
+            baseline: self
+                .baseline
+                .map(|path| (path, f64::from(self.max_regression))),
             gate: Gate {
                 on_leak: match self.on_leak {
                     OnLeakName::Report => OnLeak::Report,

@@ -9,6 +9,7 @@
 //! The core has no clock: all times are the `@` of the trace lines. Its state is bounded, and a cycle takes constant
 //! time on average, so it can watch for weeks.
 
+mod baseline;
 mod candidates;
 mod change;
 mod conditions;
@@ -26,6 +27,7 @@ mod withdrawal;
 
 use std::time::Duration;
 
+pub use baseline::{Baseline, Regression, TooShort, Trend};
 pub use change::{Change, Growth, OverBudget, Rise, Withdrawal, WithdrawnWhy};
 pub use evidence::{Evidence, Finding, HeldBack, Margin, Seen, Unit};
 pub use forecast::{Forecast, forecast};
@@ -49,7 +51,7 @@ pub enum Rule {
 }
 
 /// What a detector goes by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DetectorConfig {
     /// What counts as a leak.
     pub rule: Rule,
@@ -63,6 +65,8 @@ pub struct DetectorConfig {
     pub warmup: Duration,
     /// A live heap above this is a leak, whatever the rule.
     pub max_live: Option<Size>,
+    /// [`Rule::Floor`]: an earlier run; what is worse than that is a leak.
+    pub baseline: Option<Baseline>,
 }
 
 impl Default for DetectorConfig {
@@ -76,6 +80,7 @@ impl Default for DetectorConfig {
             min_rise: Size::from_bytes(6 * MIB),
             warmup: Duration::ZERO,
             max_live: None,
+            baseline: None,
         }
     }
 }
@@ -85,6 +90,7 @@ impl Default for DetectorConfig {
 pub struct Detector {
     warmup: Duration,
     max_live: Option<Size>,
+    baseline: Option<Baseline>,
     over_budget: Option<OverBudget>,
     cycles: u64,
     first: Duration,
@@ -114,6 +120,8 @@ pub struct Judgement {
     /// The nearest that the rule came to a flag, since the last one was withdrawn; `None` while one is flagged, and with
     /// the strict rule.
     pub nearest: Option<HeldBack>,
+    /// What a later run can be compared with; `None` where this one had too few cycles, and with the strict rule.
+    pub trend: Option<Trend>,
 }
 
 impl Detector {
@@ -123,6 +131,7 @@ impl Detector {
         Self {
             warmup: config.warmup,
             max_live: config.max_live,
+            baseline: config.baseline,
             over_budget: None,
             cycles: 0,
             first: Duration::ZERO,
@@ -180,15 +189,19 @@ impl Detector {
 
     /// What is known, as if the run ended now.
     pub fn judgement(&self) -> Judgement {
-        let (growth, nearest) = match &self.rule {
-            RuleState::Floor(rule) => (rule.growth(), rule.nearest().cloned()),
-            RuleState::Strict(rule) => (rule.flagged.as_ref().and_then(|rise| rise.growth), None),
+        let (growth, nearest, trend) = match &self.rule {
+            RuleState::Floor(rule) => (rule.growth(), rule.nearest().cloned(), rule.trend()),
+            RuleState::Strict(rule) => {
+                let growth = rule.flagged.as_ref().and_then(|rise| rise.growth);
+                (growth, None, None)
+            }
         };
         Judgement {
             verdict: self.verdict(),
             growth,
             longest_strict_run: self.run.longest,
             nearest,
+            trend,
         }
     }
 
@@ -207,7 +220,7 @@ impl Detector {
                 Verdict::Inconclusive(Inconclusive::NoTime)
             }
             RuleState::Floor(_) if self.is_untimed => Verdict::Inconclusive(Inconclusive::NoTime),
-            RuleState::Floor(rule) => rule.verdict(),
+            RuleState::Floor(rule) => rule.verdict(self.baseline.as_ref()),
             RuleState::Strict(rule) => {
                 rule.verdict(self.cycles, self.last.saturating_sub(self.first), &self.run)
             }

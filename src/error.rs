@@ -34,6 +34,14 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The earlier run to compare with is none.
+    #[error("cannot compare with `{}`: {why}; `--baseline` wants what an earlier run wrote with `--json`", .path.display())]
+    Baseline {
+        /// As typed.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A pipe, a fork or the like failed.
     #[error("cannot {what}: {}; is the machine out of processes, files or memory?", reason(.source))]
     Plumbing {
@@ -50,7 +58,9 @@ impl Error {
         match self {
             Self::NotFound { .. } => NOT_FOUND,
             Self::CannotRun { .. } => CANNOT_RUN,
-            Self::Usage(_) | Self::Log { .. } | Self::Plumbing { .. } => FAILED,
+            Self::Usage(_) | Self::Log { .. } | Self::Baseline { .. } | Self::Plumbing { .. } => {
+                FAILED
+            }
         }
     }
 

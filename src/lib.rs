@@ -1,5 +1,6 @@
 //! gcwatch runs a Go program, watches its live heap through the GC trace, and says whether it leaks.
 
+pub mod baseline;
 pub mod cli;
 pub mod culprit;
 pub mod demux;

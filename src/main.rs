@@ -4,9 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gcwatch::cli::{self, Asked, Source};
+use gcwatch::detector::Baseline;
 use gcwatch::error::Error;
 use gcwatch::exit::{Exit, FAILED};
-use gcwatch::{replay, supervisor};
+use gcwatch::{baseline, replay, supervisor};
 
 fn main() -> ExitCode {
     log_if_asked();
@@ -27,10 +28,19 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Exit, Error> {
     match cli::parse(std::env::args_os())? {
-        Asked::Run(config) => match &config.source {
-            Source::Command(command) => supervisor::run(&config, command),
-            Source::Log(path) => replay::run(&config, path),
-        },
+        Asked::Run(mut config) => {
+            // Before the command starts: a gate that cannot measure must not run at all.
+            if let Some((path, max_regression)) = &config.baseline {
+                config.detector.baseline = Some(Baseline {
+                    trend: baseline::read(path)?,
+                    max_regression: *max_regression,
+                });
+            }
+            match &config.source {
+                Source::Command(command) => supervisor::run(&config, command),
+                Source::Log(path) => replay::run(&config, path),
+            }
+        }
         Asked::Text(text) => {
             // A reader that closed the pipe early has seen enough.
             let _ = write!(anstream::stdout(), "{}", text.ansi());

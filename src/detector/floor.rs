@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::baseline::{Baseline, Compared, Trend};
 use super::candidates::Candidates;
 use super::change::{Change, Growth};
 use super::conditions::{self, Condition, DOUBLING, STEADY};
@@ -144,8 +145,38 @@ impl FloorRule {
         self.growth_since(self.climb.as_ref()?.start)
     }
 
+    /// How the run went on after its first third.
+    pub(super) fn trend(&self) -> Option<Trend> {
+        if self.cycles < self.needed_cycles() {
+            return None;
+        }
+        let (_, floor) = self.thirds.late_floors(self.first, self.last)?;
+        let growth = stats::growth(&self.thirds.late_windows(self.first, self.last))?;
+        Some(Trend {
+            floor,
+            growth,
+            observed: duration(self.last - self.first),
+        })
+    }
+
     /// As if the run ended now.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self, baseline: Option<&Baseline>) -> Verdict {
+        let verdict = self.verdict_alone();
+        let (Some(baseline), Some(trend)) = (baseline, self.trend()) else {
+            return verdict;
+        };
+        match (baseline.compare(&trend, self.min_rise), &verdict) {
+            (_, Verdict::Leak(_)) => verdict,
+            (Compared::Worse(regression), _) => Verdict::Leak(Leak::Regression(regression)),
+            (Compared::TooShort(short), Verdict::Clean(_)) => {
+                Verdict::Inconclusive(Inconclusive::NotComparable(short))
+            }
+            (Compared::NotWorse | Compared::TooShort(_), _) => verdict,
+        }
+    }
+
+    /// Without a comparison.
+    fn verdict_alone(&self) -> Verdict {
         if let Some(climb) = &self.climb {
             return if climb.has_stopped(self.last, &self.ladder) {
                 Verdict::Inconclusive(Inconclusive::Stopped {
@@ -162,8 +193,13 @@ impl FloorRule {
         }
     }
 
+    /// So many cycles it takes to say anything but leak.
+    fn needed_cycles(&self) -> u64 {
+        2 * (self.rises as u64 + 1)
+    }
+
     fn clean(&self) -> Result<Clean, Inconclusive> {
-        let needed = 2 * (self.rises as u64 + 1);
+        let needed = self.needed_cycles();
         if self.cycles < needed {
             return Err(Inconclusive::TooFewCycles {
                 seen: self.cycles,
@@ -230,7 +266,7 @@ mod tests {
 
     /// What the rule says in the end of live heaps in MiB, one cycle every `pace` milliseconds.
     fn reason(pace: u64, live: impl IntoIterator<Item = u64>) -> String {
-        watch(pace, live).verdict().reason()
+        watch(pace, live).verdict(None).reason()
     }
 
     fn watch(pace: u64, live: impl IntoIterator<Item = u64>) -> FloorRule {

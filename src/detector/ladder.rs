@@ -9,7 +9,7 @@ use crate::size::Size;
 const SAME_TIME: f64 = 1e-9;
 
 /// A growth rate is drawn through at most this many floors: more cost time and say no more.
-const MOST_POINTS: usize = 14;
+pub(super) const MOST_POINTS: usize = 14;
 
 /// Fewer floors than this give no growth rate.
 pub(super) const FEWEST_POINTS: usize = 4;

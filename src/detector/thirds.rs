@@ -1,6 +1,6 @@
 //! Whether the floor still moved late in the run: the whole run in at most 64 windows.
 
-use super::ladder::Window;
+use super::ladder::{MOST_POINTS, Window};
 use crate::size::Size;
 
 /// More windows than this are joined in pairs.
@@ -70,6 +70,28 @@ impl Thirds {
             of_end.map(|window| window.floor).min()?,
         ))
     }
+
+    /// The last two thirds of the time between `first` and `last`, in seconds, in as many equal windows as a growth rate
+    /// is drawn through.
+    pub(super) fn late_windows(&self, first: f64, last: f64) -> Vec<Window> {
+        let from = first + (last - first) / 3.0;
+        let late: Vec<_> = self
+            .windows
+            .iter()
+            .chain(&self.unfinished)
+            .filter(|window| window.start >= from)
+            .collect();
+        let together = late.len().div_ceil(MOST_POINTS).max(1);
+        // The newest ones count: what is left over is dropped at the begin.
+        late[late.len() % together..]
+            .chunks(together)
+            .map(|group| {
+                let (first, rest) = (group[0], &group[1..]);
+                rest.iter()
+                    .fold(*first, |joined, window| joined.join(window))
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +117,17 @@ mod tests {
     #[test]
     fn the_floors_are_those_of_the_middle_and_the_last_third() {
         assert_eq!(late_floors([1, 1, 9, 8, 7, 5, 6]), Some((8, 5)));
+    }
+
+    #[test]
+    fn the_last_two_thirds_are_few_equal_windows() {
+        let (thirds, last) = thirds(0..60);
+        let windows = thirds.late_windows(0.0, last);
+        assert_eq!(windows.len(), 13);
+        assert!(windows.iter().all(|window| window.cycles == 3));
+        assert!(windows[0].start >= last / 3.0);
+        assert!((windows[12].end - last).abs() < 1e-9);
+        assert!(Thirds::new().late_windows(0.0, 9.0).is_empty());
     }
 
     #[test]

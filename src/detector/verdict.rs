@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::baseline::{Regression, TooShort};
 use super::change::{OverBudget, Rise};
 use crate::size::Size;
 use crate::wording::{Rate, Rounded, count, sizes};
@@ -53,6 +54,8 @@ pub enum Leak {
     Strict(Rise),
     /// The live heap went over its budget.
     OverBudget(OverBudget),
+    /// It is worse than the run that it was compared with.
+    Regression(Regression),
 }
 
 impl fmt::Display for Leak {
@@ -73,6 +76,7 @@ impl fmt::Display for Leak {
                 from_to(rise)
             ),
             Self::OverBudget(over) => over.fmt(f),
+            Self::Regression(regression) => regression.fmt(f),
         }
     }
 }
@@ -160,6 +164,8 @@ pub enum Inconclusive {
         /// How much higher the floor of the last third is than that of the middle third.
         by: Size,
     },
+    /// It would be clean, but lasted too short to be compared with the run that it was to be compared with.
+    NotComparable(TooShort),
     /// A rise was flagged and had stopped when the run ended, too late to be withdrawn.
     Stopped {
         /// How far the floor had risen.
@@ -209,6 +215,7 @@ impl fmt::Display for Inconclusive {
                 Rounded::down(lasted),
                 Rounded::up(needed)
             ),
+            Self::NotComparable(short) => short.fmt(f),
             Self::StillRose { by } => {
                 write!(f, "floor still rose by {by} in the last third: run longer")
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Reporter;
-use crate::detector::{Growth, HeldBack, OverBudget, Rise, Verdict, Withdrawal};
+use crate::detector::{Growth, HeldBack, OverBudget, Rise, Trend, Verdict, Withdrawal};
 use crate::exit::{End, Exit};
 use crate::signs::{self, Sign};
 use crate::size::Size;
@@ -110,8 +110,31 @@ struct Process {
     /// The nearest that the rule came to a flag, since the last one was withdrawn; null while one is flagged, and with
     /// `--rule strict`.
     nearest_miss: Option<MissLine>,
+    /// How the run went on after its first third, for `--baseline`; null where it had too few cycles for that, and with
+    /// `--rule strict`.
+    trend: Option<TrendLine>,
     /// What else the trace shows that is worth a look.
     signs: Vec<SignLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct TrendLine {
+    /// The lowest live heap of the last third.
+    floor_bytes: u64,
+    /// How fast the floor rose over the last two thirds, with its interval.
+    #[serde(flatten)]
+    growth: GrowthLine,
+    observed_seconds: f64,
+}
+
+impl From<Trend> for TrendLine {
+    fn from(trend: Trend) -> Self {
+        Self {
+            floor_bytes: trend.floor.bytes(),
+            growth: trend.growth.into(),
+            observed_seconds: seconds(trend.observed),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -362,6 +385,7 @@ impl Process {
                 Verdict::Leak(_) | Verdict::Inconclusive(_) => None,
             },
             nearest_miss: judgement.nearest.as_ref().map(MissLine::from),
+            trend: judgement.trend.map(TrendLine::from),
             signs: signs::of(process, limit)
                 .iter()
                 .map(SignLine::from)

@@ -1,6 +1,7 @@
 //! The program from outside: real processes, real Go programs, real signals.
 
 mod bad_input;
+mod baseline;
 mod exit;
 mod explain;
 mod leaky;

@@ -62,7 +62,19 @@ struct Process {
     forecast: Option<Forecast>,
     smallest_visible_leak_bytes_per_second: Option<f64>,
     nearest_miss: Option<Miss>,
+    trend: Option<Trend>,
     signs: Vec<Sign>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Trend {
+    floor_bytes: u64,
+    bytes_per_second: f64,
+    low: f64,
+    high: f64,
+    bytes_per_cycle: f64,
+    observed_seconds: f64,
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -300,6 +312,13 @@ fn the_summary_of_a_leak_says_all() {
         "GOGC was 100: {forecast:?}"
     );
     assert_eq!(process.nearest_miss, None, "it was flagged");
+    let trend = process.trend.as_ref().expect("it has cycles enough");
+    assert!(trend.low < trend.bytes_per_second && trend.bytes_per_second < trend.high);
+    assert!(
+        (10 << 20..13 << 20).contains(&trend.floor_bytes),
+        "{trend:?}"
+    );
+    assert!((trend.observed_seconds - process.span_seconds).abs() < 1e-9);
     assert_eq!(process.signs, []);
     assert_eq!(process.smallest_visible_leak_bytes_per_second, None);
 }

@@ -137,6 +137,7 @@ impl Numbers {
             min_rise: [0, 1, 6 * MIB, u64::MAX].map(Size::from_bytes)[self.index(4)],
             warmup: Duration::from_secs([0, 30][self.index(2)]),
             max_live: [None, Some(Size::from_bytes(50 * MIB))][self.index(2)],
+            baseline: None,
         }
     }
 
