@@ -91,9 +91,10 @@ fn go_1_stdin_and_stdout_are_the_commands_own() {
 fn go_2_a_busy_logger_loses_no_cycle_and_no_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = folder.path().join("json");
-    let mut torn = 0;
-    for release in RELEASES {
-        for style in STYLES {
+    for style in STYLES {
+        let mut torn = 0;
+        // Go 1.22 writes the same tokens as 1.19 and is scheduled otherwise.
+        for release in ["1.19", "1.22", "1.27"] {
             let gcwatch = Gcwatch::new(["-q".into(), option("json", &json)]);
             let done = gcwatch
                 .watch(probe(release), ["logger", style, lines(style)])
@@ -111,8 +112,11 @@ fn go_2_a_busy_logger_loses_no_cycle_and_no_byte() {
             assert_eq!(told["bytes"], done.stderr.len(), "bytes, {release} {style}");
             assert_eq!(told["sha256"], sha256(&done.stderr), "{release} {style}");
         }
+        assert!(
+            torn > 0,
+            "{style}: no line was torn, so nothing has been shown"
+        );
     }
-    assert!(torn > 0, "no line was torn: the test has shown nothing");
 }
 
 #[test]
