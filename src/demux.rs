@@ -16,6 +16,10 @@ pub struct ProcessId(pub u32);
 /// thread that writes it may wait for a processor.
 const SAME_START: Duration = Duration::from_secs(1);
 
+/// How far a time may go back: where two processes print at the same moment, token by token, a line may be read with the
+/// other's time.
+const MIXED_UP: Duration = Duration::from_millis(100);
+
 /// So many processes are told apart at once; beyond that the one longest silent is forgotten.
 const MOST_PROCESSES: usize = 64;
 
@@ -55,7 +59,13 @@ impl Demux {
         let start = arrived
             .zip(cycle.ended())
             .map(|(arrived, ended)| arrived.saturating_sub(ended));
-        let follows = |known: &Known| cycle.number > known.number && cycle.at >= known.at;
+        let follows = |known: &Known| {
+            let is_later = match (cycle.at, known.at) {
+                (Some(at), Some(known)) => at + MIXED_UP >= known,
+                _ => true,
+            };
+            cycle.number > known.number && is_later
+        };
         // The successor by number first, then the smallest gap, then the nearest start, then who was heard last.
         let found = (0..self.known.len())
             .rev()
@@ -193,6 +203,20 @@ mod tests {
             ]),
             [1, 1, 1]
         );
+    }
+
+    #[test]
+    fn a_line_read_with_the_time_of_another_makes_no_new_process() {
+        let cycles = [
+            (12, 99, Some(101)),
+            (9, 100, Some(101)),
+            // Each with the other's time.
+            (13, 190, Some(191)),
+            (10, 140, Some(191)),
+            (14, 180, Some(181)),
+            (11, 240, Some(241)),
+        ];
+        assert_eq!(processes(&cycles), [1, 2, 1, 2, 1, 2]);
     }
 
     #[test]

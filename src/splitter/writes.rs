@@ -46,6 +46,8 @@ pub(super) struct Writes {
     expected: Expected,
     /// Whether the last byte of text was none of a newline.
     is_mid_line: bool,
+    /// Whether a line went on since the stream was last said to pause.
+    is_going_on: bool,
     /// Whether a cycle was read: scan statistics come only behind one.
     has_seen_cycle: bool,
     near_misses: u64,
@@ -83,7 +85,7 @@ impl Writes {
         }
         self.fresh(write, out);
         if self.window.is_full() || self.readings.iter().any(|one| one.open.len() > MOST_LINES) {
-            self.release(out);
+            self.let_go(out);
         }
     }
 
@@ -126,6 +128,7 @@ impl Writes {
         if takers.iter().all(Vec::is_empty) {
             return false;
         }
+        self.is_going_on = true;
         let piece = self.window.hold(write);
         let mut more = Vec::new();
         for (reading, takers) in self.readings.iter_mut().zip(takers) {
@@ -319,8 +322,16 @@ impl Writes {
         }
     }
 
-    /// The stream paused, or too much is held: believes the likeliest reading, and lets the text go on.
+    /// The stream paused: text that waits goes on. Where none waits, and lines still go on, since several processes write
+    /// them and wait for each other, nothing is decided before its time.
     pub(super) fn release(&mut self, out: &mut Split) {
+        if !std::mem::take(&mut self.is_going_on) || self.window.has_text() {
+            self.let_go(out);
+        }
+    }
+
+    /// Believes the likeliest reading, and lets the text go on.
+    fn let_go(&mut self, out: &mut Split) {
         self.believe(out);
         let Some(reading) = self.readings.first_mut() else {
             return;

@@ -38,6 +38,11 @@ impl Window {
         self.bytes.len() > MOST_BYTES
     }
 
+    /// Whether text waits behind what is held.
+    pub(super) fn has_text(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.is_text)
+    }
+
     /// The number that the next piece will have.
     pub(super) fn next(&self) -> PieceId {
         self.first + self.pieces.len() as PieceId
