@@ -6,11 +6,14 @@
 //! [`memory::Memory`], whose bytes it does not trust.
 
 pub mod addresses;
+pub mod blame;
 pub mod buckets;
 pub mod buildinfo;
 pub mod decode;
 pub mod elf;
 pub mod goroutines;
+pub mod growth;
+pub mod history;
 pub mod locate;
 pub mod memory;
 pub mod pclntab;

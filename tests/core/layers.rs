@@ -10,13 +10,16 @@ const CORE: [&str; 14] = [
 ];
 
 /// The parsers among the parts of `culprit`: all but the one that opens files of a process.
-const PARSERS: [&str; 10] = [
+const PARSERS: [&str; 13] = [
     "addresses",
+    "blame",
     "buckets",
     "buildinfo",
     "decode",
     "elf",
     "goroutines",
+    "growth",
+    "history",
     "locate",
     "memory",
     "pclntab",
