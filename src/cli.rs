@@ -12,6 +12,7 @@ use crate::detector::{DetectorConfig, Rule};
 use crate::error::Error;
 use crate::gate::{Gate, OnInconclusive, OnLeak};
 use crate::size::Size;
+use crate::watcher::{Naming, ProfileUrl, Reading};
 
 /// Runs a Go program, watches its live heap, and says whether it leaks memory.
 ///
@@ -114,6 +115,38 @@ pub struct Args {
     /// pipe, on which torn trace lines are put together best. `pty`: always a terminal, where one can be had.
     #[arg(long, value_enum, env = "GCWATCH_STDERR", default_value_t = StderrName::Auto)]
     stderr: StderrName,
+
+    /// Name the lines that hold the growth
+    ///
+    /// From the heap profile in the program's memory. `auto`: it is read where the program samples its heap anyway, as all do
+    /// that import runtime/pprof or net/http/pprof. `on`: elsewhere sampling is switched on, from the start, by setting
+    /// runtime.MemProfileRate in its memory. `off`: nothing is opened. Example: `--culprit on`.
+    #[arg(long, value_enum, value_name = "WHEN", env = "GCWATCH_CULPRIT", default_value_t = ReadingName::Auto)]
+    culprit: ReadingName,
+
+    /// One sample for so much allocated memory, with `--culprit on`
+    ///
+    /// Less is more exact and costs more: some 2 us a sample. A rate that the program has already is left alone.
+    /// Example: `--sample-rate 32KiB`.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "GCWATCH_SAMPLE_RATE",
+        default_value = "128KiB"
+    )]
+    sample_rate: Size,
+
+    /// Write the heap profiles of the beginning and the end of the rise into this folder
+    ///
+    /// As `go tool pprof` reads them; the command that compares them is printed. Example: `--profile-out profiles`.
+    #[arg(long, value_name = "DIR", env = "GCWATCH_PROFILE_OUT")]
+    profile_out: Option<PathBuf>,
+
+    /// Read the heap profile that the program serves there (net/http/pprof), instead of its memory
+    ///
+    /// For programs whose memory cannot be read. Example: `--pprof http://localhost:6060`.
+    #[arg(long, value_name = "URL", env = "GCWATCH_PPROF")]
+    pprof: Option<ProfileUrl>,
 
     /// Judge a saved stderr; `-` reads standard input
     ///
@@ -218,6 +251,13 @@ enum StderrName {
     Pty,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReadingName {
+    Auto,
+    On,
+    Off,
+}
+
 /// What the command gets as its stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stderr {
@@ -276,6 +316,8 @@ pub struct Config {
     pub kill_after: Duration,
     /// What the command gets as its stderr.
     pub stderr: Stderr,
+    /// How to name the lines that leak.
+    pub naming: Naming,
     /// Where reports go.
     pub outputs: Outputs,
 }
@@ -357,6 +399,7 @@ impl Args {
                 "`--jsonl` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
             );
         }
+        let naming = naming(self.culprit, self.sample_rate, self.profile_out, self.pprof)?;
         Ok(Config {
             source,
             detector: DetectorConfig {
@@ -394,6 +437,7 @@ impl Args {
                 StderrName::Pipe => Stderr::Pipe,
                 StderrName::Pty => Stderr::Pty,
             },
+            naming,
             outputs: Outputs {
                 trace_file: self.trace_file,
                 json: self.json,
@@ -404,6 +448,42 @@ impl Args {
             },
         })
     }
+}
+
+/// How to name the lines that leak, where what was asked for can be done.
+fn naming(
+    culprit: ReadingName,
+    sample_rate: Size,
+    profile_out: Option<PathBuf>,
+    served: Option<ProfileUrl>,
+) -> Result<Naming, Error> {
+    if culprit == ReadingName::Off && served.is_some() {
+        return Err(Error::Usage(
+            "`--pprof` reads a heap profile and `--culprit off` none: leave one of the two out"
+                .into(),
+        ));
+    }
+    if culprit == ReadingName::Off && profile_out.is_some() {
+        return Err(Error::Usage(
+            "`--profile-out` writes heap profiles and `--culprit off` reads none: leave one of the two out"
+                .into(),
+        ));
+    }
+    if sample_rate.bytes() == 0 {
+        return Err(Error::Usage(
+            "`--sample-rate 0` samples nothing: give a size from 1 on, or `--culprit off`".into(),
+        ));
+    }
+    Ok(Naming {
+        reading: match culprit {
+            ReadingName::Auto => Reading::Auto,
+            ReadingName::On => Reading::On,
+            ReadingName::Off => Reading::Off,
+        },
+        sample_rate: sample_rate.bytes(),
+        profile_out,
+        served,
+    })
 }
 
 /// Reads a duration as Go writes it.

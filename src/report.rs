@@ -2,6 +2,7 @@
 //!
 //! A report that cannot be written is dropped, said once and remembered; the run goes on.
 
+mod culprits;
 pub mod explain;
 pub mod json;
 pub mod jsonl;

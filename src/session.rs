@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::culprit::growth::Finding;
 use crate::demux::{Demux, ProcessId};
 use crate::detector::{
     Change, Detector, DetectorConfig, HeldBack, Judgement, OverBudget, Rise, Withdrawal,
@@ -51,6 +52,13 @@ pub enum Event {
         process: ProcessId,
         /// By how much, and when.
         over_budget: OverBudget,
+    },
+    /// It was looked which lines of a process hold the growth of its live heap. The last one of these counts.
+    Culprits {
+        /// Whose.
+        process: ProcessId,
+        /// What was found.
+        finding: Finding,
     },
     /// The rise that was flagged last was none, or has ended.
     Withdrawn {

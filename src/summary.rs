@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::culprit::growth::Finding;
 use crate::demux::ProcessId;
 use crate::detector::{
     Forecast, Growth, Inconclusive, Judgement, OverBudget, Rise, Verdict, Withdrawal, forecast,
@@ -106,6 +107,8 @@ pub struct ProcessSummary {
     pub live: Series,
     /// What else is added up of them.
     pub tally: Tally,
+    /// The lines that hold the growth, as far as they are known.
+    pub finding: Finding,
     /// Set when no more cycles will come.
     pub judgement: Option<Judgement>,
 }
@@ -128,6 +131,7 @@ impl ProcessSummary {
             first_flag: None,
             live: Series::default(),
             tally: Tally::default(),
+            finding: Finding::default(),
             judgement: None,
         }
     }
@@ -251,6 +255,11 @@ impl Summary {
                     process.pid = Some(*pid);
                 }
             }
+            Event::Culprits { process, finding } => {
+                if let Some(process) = self.process(*process) {
+                    process.finding = finding.clone();
+                }
+            }
             Event::Flagged { process, rise } => {
                 if let Some(process) = self.process(*process) {
                     process.first_flag.get_or_insert(rise.at);
@@ -271,6 +280,7 @@ impl Summary {
                 withdrawal,
             } => {
                 if let Some(process) = self.process(*process) {
+                    process.finding = Finding::default();
                     process.flag(Flag::Withdrawn(withdrawal.clone()));
                 }
             }

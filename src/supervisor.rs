@@ -34,7 +34,7 @@ use crate::cli::Config;
 use crate::error::Error;
 use crate::exit::{Cause, End, Exit};
 use crate::gate::OnLeak;
-use crate::session::Event;
+use crate::watcher::Sighting;
 
 /// So long the end of stderr is waited for behind the command's own end: another process may hold it for ever.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -42,6 +42,12 @@ const DRAIN: Duration = Duration::from_millis(100);
 /// Somebody asks us to end although our stderr has not taken everything: so long it may take nothing until we believe that
 /// it never will.
 const STUCK: Duration = Duration::from_millis(300);
+
+/// So long a last look at the command's memory may hold up its stop.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// So long what was seen may be thought over when the run has ended.
+const HEAR_OUT: Duration = Duration::from_secs(1);
 
 /// What a pipe holds at most: behind the command's end, so much may still be its own.
 const PIPE_HOLDS: usize = 1 << 20;
@@ -97,7 +103,7 @@ enum Happening {
     Deadline,
     Readable,
     SinkChanged,
-    Found(Box<Event>),
+    Seen(Sighting),
 }
 
 /// What came of a read.
@@ -177,7 +183,7 @@ impl<'a> Watch<'a> {
             match happening {
                 Happening::Signal(arrival) => self.signal(arrival, stderr.as_ref()),
                 Happening::Deadline => self.deadline(),
-                Happening::Found(event) => self.flow.event(&event),
+                Happening::Seen(sighting) => self.seen(sighting),
                 Happening::Readable | Happening::SinkChanged => {}
             }
             if self.flow.sink.is_gone() {
@@ -204,6 +210,7 @@ impl<'a> Watch<'a> {
             .and_then(|stream| self.flow.leave(stream));
         self.flow.end();
         self.deadlines.release = Hold::default();
+        self.hear_out().await?;
         Ok((self.finish().await?, survivors))
     }
 
@@ -228,7 +235,7 @@ impl<'a> Watch<'a> {
             arrival = self.signals.next(self.command) => Happening::Signal(arrival?),
             () = deadline => Happening::Deadline,
             () = self.flow.sink.changed() => Happening::SinkChanged,
-            event = self.flow.watcher.next() => Happening::Found(Box::new(event)),
+            sighting = self.flow.watcher.next() => Happening::Seen(sighting),
             ready = readable => { ready?; Happening::Readable }
         })
     }
@@ -269,6 +276,16 @@ impl<'a> Watch<'a> {
         }
     }
 
+    fn seen(&mut self, sighting: Sighting) {
+        match sighting {
+            Sighting::Event(event) => self.flow.event(&event),
+            Sighting::Unwritable(failure) => self.flow.unwritable(failure),
+            Sighting::LookedOver if self.deadlines.look.is_some() => self.stop_now(),
+            // Too late, or the end.
+            Sighting::LookedOver | Sighting::Over => {}
+        }
+    }
+
     /// Looks what became of the command.
     fn reap(&mut self) {
         if self.end.is_some() {
@@ -284,6 +301,7 @@ impl<'a> Watch<'a> {
                 signals::forget_stops();
                 self.deadlines.stop = None;
                 self.deadlines.kill = None;
+                self.deadlines.look = None;
                 self.deadlines.drain = Some(Instant::now() + DRAIN);
             }
             Some(Change::Stopped(number)) => {
@@ -306,6 +324,9 @@ impl<'a> Watch<'a> {
     fn deadline(&mut self) {
         if is_due(&mut self.deadlines.stop) {
             self.stop("the time given by --for is over");
+        }
+        if is_due(&mut self.deadlines.look) {
+            self.stop_now();
         }
         if is_due(&mut self.deadlines.kill) {
             tracing::info!("the command did not end, so it is killed");
@@ -343,9 +364,38 @@ impl<'a> Watch<'a> {
             tracing::info!(why, "the command is asked to end");
             self.cause = Cause::Asked;
             self.deadlines.stop = None;
+            // What its memory shows of the leak is gone with it.
+            self.deadlines.look = Some(Instant::now() + LAST_LOOK);
+            self.flow.watcher.look_over();
+            if self.flow.watcher.is_over() {
+                self.stop_now();
+            }
+        }
+    }
+
+    /// It was looked at for the last time.
+    fn stop_now(&mut self) {
+        self.deadlines.look = None;
+        if self.end.is_none() {
             self.deadlines.kill = Some(Instant::now() + self.config.kill_after);
             signals::terminate(self.command);
         }
+    }
+
+    /// Waits for what the watcher still has to say, but not long.
+    async fn hear_out(&mut self) -> io::Result<()> {
+        self.flow.watcher.close();
+        self.deadlines.look = Some(Instant::now() + HEAR_OUT);
+        while !self.flow.watcher.is_over() && self.deadlines.look.is_some() && !self.abandoned {
+            match self.next(None).await? {
+                Happening::Signal(arrival) => self.signal(arrival, None),
+                Happening::Seen(sighting) => self.seen(sighting),
+                Happening::Deadline => self.deadline(),
+                Happening::Readable | Happening::SinkChanged => {}
+            }
+        }
+        self.deadlines.look = None;
+        Ok(())
     }
 
     /// Reads what there is.
@@ -414,7 +464,7 @@ impl<'a> Watch<'a> {
             match self.next(None).await? {
                 Happening::Signal(arrival) => self.signal(arrival, None),
                 Happening::Deadline => self.deadline(),
-                Happening::Readable | Happening::SinkChanged | Happening::Found(_) => {}
+                Happening::Readable | Happening::SinkChanged | Happening::Seen(_) => {}
             }
         }
         Ok(exit)

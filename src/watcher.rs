@@ -1,25 +1,56 @@
-//! What /proc shows of the processes that write the trace, on a thread of its own: nothing here holds up the command's text,
-//! its signals or its end.
+//! What can be seen of the processes that write the trace: which they are, and which of their lines hold the growth. On a
+//! thread of its own, so that nothing here holds up the command's text, its signals or its end.
 
+mod armory;
 mod family;
+mod fetch;
 mod identify;
+mod profiling;
+mod witness;
 
-use std::collections::HashMap;
-use std::sync::mpsc::{self, Sender};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use self::family::{Image, since_boot, writers};
-use self::identify::Trail;
+use self::witness::Witness;
 use crate::demux::ProcessId;
+use crate::report::Failure;
 use crate::session::Event;
 
 pub use self::family::FileId;
+pub use self::fetch::ProfileUrl;
+
+/// Whether the heap profile of a program is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Where the program samples anyway.
+    #[default]
+    Auto,
+    /// Always: sampling is switched on where it is off.
+    On,
+    /// Never.
+    Off,
+}
+
+/// How to name the lines that leak.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// From a program's memory.
+    pub reading: Reading,
+    /// Bytes from one sample to the next on average, where sampling is switched on.
+    pub sample_rate: u64,
+    /// Where profiles of the rise go.
+    pub profile_out: Option<PathBuf>,
+    /// Where the program serves its profile: that is read, and not its memory.
+    pub served: Option<ProfileUrl>,
+}
 
 /// What the command is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Watched {
     /// Its process number.
     pub command: i32,
@@ -27,6 +58,8 @@ pub struct Watched {
     pub stderr: FileId,
     /// When the run began: the clock of arrivals.
     pub started: Instant,
+    /// How to name the lines that leak.
+    pub naming: Naming,
 }
 
 /// What the thread is told.
@@ -37,10 +70,36 @@ enum Told {
         arrived: Duration,
         /// How long before that it had started.
         age: Duration,
+        number: u32,
+        live_mib: u64,
     },
+    /// The live heap rises since this time, by the program's clock.
+    Rises {
+        process: ProcessId,
+        began: Duration,
+    },
+    RiseEnded {
+        process: ProcessId,
+    },
+    /// No more cycles of it will come.
     Over {
         process: ProcessId,
     },
+    /// The command will be asked to end.
+    LastLook,
+}
+
+/// What the thread tells.
+#[derive(Debug)]
+pub enum Sighting {
+    /// Something to report.
+    Event(Box<Event>),
+    /// A profile could not be written.
+    Unwritable(Failure),
+    /// All was looked at before the command is asked to end.
+    LookedOver,
+    /// Nothing more will come.
+    Over,
 }
 
 /// Our end of the thread.
@@ -48,7 +107,8 @@ enum Told {
 pub struct Watcher {
     /// `None` when no more will be told.
     to: Option<Sender<Told>>,
-    from: UnboundedReceiver<Event>,
+    from: UnboundedReceiver<Sighting>,
+    is_over: bool,
 }
 
 impl Watcher {
@@ -56,17 +116,7 @@ impl Watcher {
     pub fn start(watched: Watched) -> Self {
         let (to, told) = mpsc::channel();
         let (found, from) = unbounded_channel();
-        let work = move || {
-            let mut witness = Witness {
-                watched,
-                found,
-                trails: HashMap::new(),
-                taken: Vec::new(),
-            };
-            for told in told {
-                witness.hear(&told);
-            }
-        };
+        let work = move || work(watched, &told, found);
         let started = thread::Builder::new().name("watcher".into()).spawn(work);
         if let Err(error) = &started {
             tracing::warn!(%error, "no thread to look at processes with");
@@ -74,97 +124,103 @@ impl Watcher {
         Self {
             to: started.is_ok().then_some(to),
             from,
+            is_over: started.is_err(),
         }
     }
 
     /// Tells of what happened.
     pub fn tell(&mut self, events: &[Event]) {
         for event in events {
-            let told = match event {
-                Event::Cycle {
-                    process,
-                    arrived: Some(arrived),
-                    cycle,
-                    ..
-                } => {
-                    // Go 1.0 to 1.4 tell no time, so that no start can be told.
-                    let Some(age) = cycle.ended() else { continue };
-                    Told::Cycle {
-                        process: *process,
-                        arrived: *arrived,
-                        age,
-                    }
-                }
-                Event::Judged { process, .. } => Told::Over { process: *process },
-                _ => continue,
-            };
-            if let Some(to) = &self.to
-                && to.send(told).is_err()
-            {
-                self.to = None;
+            if let Some(told) = told(event) {
+                self.send(told);
             }
         }
     }
 
-    /// What was found out next; waits for it, for ever where nothing more will be.
-    pub async fn next(&mut self) -> Event {
-        match self.from.recv().await {
-            Some(event) => event,
-            None => std::future::pending().await,
+    /// Asks for a last look before the command ends: [`Sighting::LookedOver`] answers.
+    pub fn look_over(&mut self) {
+        self.send(Told::LastLook);
+    }
+
+    /// Nothing more will be told: [`Sighting::Over`] answers.
+    pub fn close(&mut self) {
+        self.to = None;
+    }
+
+    /// Whether nothing more will be found.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// What was found next; waits for it, for ever where nothing more will be.
+    pub async fn next(&mut self) -> Sighting {
+        if self.is_over {
+            return std::future::pending().await;
+        }
+        let found = self.from.recv().await;
+        self.is_over = found.is_none();
+        found.unwrap_or(Sighting::Over)
+    }
+
+    fn send(&mut self, told: Told) {
+        if let Some(to) = &self.to
+            && to.send(told).is_err()
+        {
+            self.to = None;
         }
     }
 }
 
-/// The thread's part.
-struct Witness {
-    watched: Watched,
-    found: UnboundedSender<Event>,
-    /// The processes whose program is not known yet.
-    trails: HashMap<ProcessId, Trail>,
-    /// The programs that are known.
-    taken: Vec<(ProcessId, Image)>,
-}
-
-impl Witness {
-    fn hear(&mut self, told: &Told) {
-        match *told {
-            Told::Cycle {
-                process,
-                arrived,
-                age,
-            } => self.cycle(process, arrived, age),
-            Told::Over { process } => {
-                self.trails.remove(&process);
-                self.taken.retain(|(taken, _)| *taken != process);
-            }
-        }
-    }
-
-    fn cycle(&mut self, process: ProcessId, arrived: Duration, age: Duration) {
-        if self.taken.iter().any(|(known, _)| *known == process) {
-            return;
-        }
-        let now = self.watched.started.elapsed();
-        let started = (since_boot() + arrived).saturating_sub(now + age);
-        let trail = self.trails.entry(process).or_insert_with(Trail::new);
-        if let Some(image) = trail.cycle(arrived, started) {
-            self.identified(process, image);
-        } else if trail.wants_a_look() {
-            let mut images = writers(self.watched.command, self.watched.stderr);
-            images.retain(|image| self.taken.iter().all(|(_, taken)| taken != image));
-            tracing::debug!(?process, ?started, ?images, "who may that be?");
-            trail.look(&images, self.watched.started.elapsed());
-        }
-    }
-
-    fn identified(&mut self, process: ProcessId, image: Image) {
-        tracing::info!(?process, ?image, "identified");
-        self.trails.remove(&process);
-        self.taken.push((process, image));
-        // Whoever does not listen any more need not be told.
-        let _ = self.found.send(Event::Identified {
+fn told(event: &Event) -> Option<Told> {
+    match event {
+        Event::Cycle {
             process,
-            pid: image.pid,
-        });
+            arrived: Some(arrived),
+            cycle,
+            ..
+        } => Some(Told::Cycle {
+            process: *process,
+            arrived: *arrived,
+            age: cycle.ended()?,
+            number: cycle.number,
+            live_mib: cycle.heap.live?.bytes() >> 20,
+        }),
+        Event::Flagged { process, rise } => Some(Told::Rises {
+            process: *process,
+            began: rise.at.saturating_sub(rise.span),
+        }),
+        // How long it has risen is not known.
+        Event::OverBudget { process, .. } => Some(Told::Rises {
+            process: *process,
+            began: Duration::ZERO,
+        }),
+        Event::Withdrawn { process, .. } => Some(Told::RiseEnded { process: *process }),
+        Event::Judged { process, .. } => Some(Told::Over { process: *process }),
+        _ => None,
     }
+}
+
+/// The thread.
+fn work(watched: Watched, told: &Receiver<Told>, found: UnboundedSender<Sighting>) {
+    let mut witness = Witness::new(watched, found);
+    loop {
+        let next = match witness.look() {
+            Some(interval) => told.recv_timeout(interval),
+            None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(told) => witness.hear(&told),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    witness.end();
+}
+
+/// A file that could not be written.
+fn unwritable(path: &std::path::Path, error: io::Error) -> Sighting {
+    Sighting::Unwritable(Failure {
+        name: path.display().to_string(),
+        error,
+    })
 }

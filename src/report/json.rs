@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Reporter;
+use super::culprits::FindingLine;
 use crate::detector::{Growth, HeldBack, OverBudget, Rise, Trend, Verdict, Withdrawal};
 use crate::exit::{End, Exit};
 use crate::signs::{self, Sign};
@@ -115,6 +116,8 @@ struct Process {
     trend: Option<TrendLine>,
     /// What else the trace shows that is worth a look.
     signs: Vec<SignLine>,
+    #[serde(flatten)]
+    finding: FindingLine,
 }
 
 #[derive(Debug, Serialize)]
@@ -390,6 +393,7 @@ impl Process {
                 .iter()
                 .map(SignLine::from)
                 .collect(),
+            finding: FindingLine::from(&process.finding),
         })
     }
 }

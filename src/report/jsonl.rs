@@ -1,13 +1,14 @@
 //! Every event as it happens, one JSON object a line.
 //!
 //! This is a contract: fields are only added. Units are in the names; sizes are bytes, times are seconds. A field that a Go
-//! release does not print is null. `type` comes first: `started`, `cycle`, `identified`, `flagged`, `withdrawn`, `over_budget`, `ended`.
+//! release does not print is null. `type` comes first: `started`, `cycle`, `identified`, `flagged`, `withdrawn`, `over_budget`, `culprit`, `ended`.
 
 use std::io;
 
 use serde::Serialize;
 
 use super::Reporter;
+use super::culprits::FindingLine;
 use super::json::{Ending, GrowthLine, OverBudgetLine, RiseLine, SCHEMA, WithdrawnLine, seconds};
 use crate::exit::Exit;
 use crate::session::Event;
@@ -65,6 +66,10 @@ impl<W: io::Write> Reporter for Jsonl<W> {
                     growth,
                 })
             }
+            Event::Culprits { process, finding } => self.line(&Line::Culprit {
+                process: process.0,
+                finding: finding.into(),
+            }),
             Event::Withdrawn {
                 process,
                 withdrawal,
@@ -114,6 +119,11 @@ enum Line<'a> {
         #[serde(flatten)]
         rise: RiseLine,
         growth: Option<GrowthLine>,
+    },
+    Culprit {
+        process: u32,
+        #[serde(flatten)]
+        finding: FindingLine,
     },
     Withdrawn {
         process: u32,

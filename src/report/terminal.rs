@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Reporter;
+use super::{Reporter, culprits};
+use crate::culprit::growth::Finding;
 use crate::demux::ProcessId;
 use crate::detector::{Forecast, Growth, Leak, Rise, Verdict, Withdrawal, WithdrawnWhy, forecast};
 use crate::exit::Exit;
@@ -24,17 +25,26 @@ const MOST_PROCESS_LINES: usize = 4;
 /// So many signs are told of, so that the summary stays short.
 const MOST_SIGNS: usize = 2;
 
+/// Of so many processes it is remembered what was said of their lines.
+const MOST_FINDINGS: usize = 64;
+
 /// The report for people.
 #[derive(Debug)]
 pub struct Terminal<W> {
     out: W,
     colours: bool,
+    /// What was said last of the lines that leak.
+    found: Vec<(ProcessId, Finding)>,
 }
 
 impl<W: io::Write> Terminal<W> {
     /// A report to `out`, with ANSI colours or without.
     pub fn new(out: W, colours: bool) -> Self {
-        Self { out, colours }
+        Self {
+            out,
+            colours,
+            found: Vec::new(),
+        }
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -93,6 +103,42 @@ impl<W: io::Write> Terminal<W> {
             }
         };
         self.line(&format!("{whose}withdrawn at {at}: {why}, {how}"))
+    }
+
+    /// The lines that leak, and again only where they are others than before.
+    fn culprits(&mut self, process: ProcessId, whose: &str, finding: &Finding) -> io::Result<()> {
+        let sites = |finding: &Finding| -> Vec<String> {
+            let sites = finding
+                .culprits
+                .iter()
+                .map(|culprit| culprit.site.to_string());
+            sites.take(MOST_PROCESS_LINES).collect()
+        };
+        let known = self.found.iter().position(|(known, _)| *known == process);
+        let known = known.map(|index| self.found.remove(index).1);
+        let known = known.as_ref();
+        if known.is_none_or(|known| sites(known) != sites(finding)) {
+            for line in culprits::in_words(finding) {
+                self.leak(&format!("{whose}{line}"))?;
+            }
+        }
+        if let Some(note) = &finding.note
+            && known.and_then(|known| known.note.as_ref()) != Some(note)
+        {
+            self.line(&format!("{whose}{note}"))?;
+        }
+        if let Some([base, last]) = &finding.profiles
+            && known.is_none_or(|known| known.profiles.is_none())
+        {
+            self.line(&format!(
+                "{whose}to compare the profiles: go tool pprof -diff_base {base} {last}"
+            ))?;
+        }
+        if self.found.len() == MOST_FINDINGS {
+            self.found.remove(0);
+        }
+        self.found.push((process, finding.clone()));
+        Ok(())
     }
 
     fn process(&mut self, process: &ProcessSummary) -> io::Result<()> {
@@ -167,6 +213,9 @@ impl<W: io::Write> Reporter for Terminal<W> {
                 process,
                 over_budget,
             } => self.leak(&format!("{}{over_budget}", whose(*process, summary))),
+            Event::Culprits { process, finding } => {
+                self.culprits(*process, &whose(*process, summary), finding)
+            }
             _ => Ok(()),
         }
     }

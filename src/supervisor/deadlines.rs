@@ -11,6 +11,8 @@ const HOLD: Duration = Duration::from_millis(80);
 pub(super) struct Deadlines {
     /// `--for`: ask the command to end.
     pub(super) stop: Option<Instant>,
+    /// Give up waiting for the watcher.
+    pub(super) look: Option<Instant>,
     /// `--kill-after`: it did not.
     pub(super) kill: Option<Instant>,
     /// Give up what is held.
@@ -28,6 +30,7 @@ impl Deadlines {
     pub(super) fn next(&self, may_read: bool) -> Option<Instant> {
         [
             self.stop,
+            self.look,
             self.kill,
             self.release.due.filter(|_| may_read),
             self.drain,

@@ -41,8 +41,13 @@ impl<'a> Flow<'a> {
         started: Instant,
     ) -> Result<Self, Error> {
         let notices = outputs::Notices::default();
-        let (reports, failures) =
+        let (mut reports, mut failures) =
             outputs::open(config, limit::of_command(config.limit), notices.clone());
+        if let Some(folder) = &config.naming.profile_out
+            && let Err(error) = std::fs::create_dir_all(folder)
+        {
+            failures.push(reports.missing(folder.display().to_string(), error));
+        }
         let mut flow = Self {
             config,
             started,
@@ -55,6 +60,7 @@ impl<'a> Flow<'a> {
                 command: spawned.pid.as_raw(),
                 stderr: spawned.stderr_file,
                 started,
+                naming: config.naming.clone(),
             }),
         };
         flow.complain(failures);
@@ -145,6 +151,12 @@ impl<'a> Flow<'a> {
         self.pass_notices();
         self.sink.close();
         exit
+    }
+
+    /// A profile could not be written.
+    pub(super) fn unwritable(&mut self, failure: Failure) {
+        let failure = self.reports.missing(failure.name, failure.error);
+        self.complain(vec![failure]);
     }
 
     /// Takes one event that is not the session's.

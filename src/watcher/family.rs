@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+/// So many processes are looked at when new programs are looked for.
+const MOST_KIN: usize = 1000;
+
 /// What the kernel counts a process's start in: `USER_HZ` is 100 wherever Go runs (`sysconf(_SC_CLK_TCK)`).
 const TICK: Duration = Duration::from_millis(10);
 
@@ -56,6 +59,24 @@ pub(super) fn writers(command: i32, stderr: FileId) -> Vec<Image> {
         })
     };
     processes.iter().filter_map(image).collect()
+}
+
+/// The command and its descendants, as far as the kernel lists them (`CONFIG_PROC_CHILDREN`, which distributions have on).
+pub(super) fn kin(command: i32) -> Vec<i32> {
+    let mut kin = vec![command];
+    let mut next = 0;
+    while next < kin.len().min(MOST_KIN) {
+        let threads = fs::read_dir(format!("/proc/{}/task", kin[next]));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            let new = children
+                .split_ascii_whitespace()
+                .filter_map(|pid| pid.parse::<i32>().ok());
+            kin.extend(new);
+        }
+        next += 1;
+    }
+    kin
 }
 
 fn all_pids() -> impl Iterator<Item = i32> {

@@ -28,6 +28,8 @@ pub(super) struct Trail {
     cycles: u32,
     /// The only image that fitted, and when we looked, on the clock of arrivals.
     fits: Option<(Image, Duration)>,
+    /// Images that it cannot be, though it began with them.
+    excluded: Vec<Image>,
 }
 
 impl Trail {
@@ -36,6 +38,7 @@ impl Trail {
             start: Duration::MAX,
             cycles: 0,
             fits: None,
+            excluded: Vec::new(),
         }
     }
 
@@ -56,11 +59,30 @@ impl Trail {
     /// Takes what a look showed, which was over at `looked`.
     pub(super) fn look(&mut self, images: &[Image], looked: Duration) {
         let only = |late| {
-            let mut fitting = images.iter().filter(|image| self.may_be(image, late));
+            let mut fitting = self.fitting(images, late);
             fitting.next().filter(|_| fitting.next().is_none())
         };
         let prompt = || only(PROMPT).filter(|_| self.cycles >= SEVERAL);
         self.fits = only(LATE).or_else(prompt).map(|image| (*image, looked));
+    }
+
+    /// The images that it may be, as far as is known, where its promptest line came in time or as late as can be.
+    pub(super) fn suspects<'a>(&'a self, images: &'a [Image]) -> impl Iterator<Item = &'a Image> {
+        self.fitting(images, LATE)
+    }
+
+    /// It cannot be this image.
+    pub(super) fn exclude(&mut self, image: Image) {
+        self.excluded.push(image);
+    }
+
+    fn fitting<'a>(
+        &'a self,
+        images: &'a [Image],
+        late: Duration,
+    ) -> impl Iterator<Item = &'a Image> {
+        let fits = move |image: &&Image| self.may_be(image, late) && !self.excluded.contains(image);
+        images.iter().filter(fits)
     }
 
     /// Whether it may be that image, where its promptest line came so late.
@@ -118,6 +140,17 @@ mod tests {
         let images = [image(7, 1000), image(8, 1010)];
         let cycles: Vec<(u64, u64)> = (1..50).map(|count| (count * 10, 2)).collect();
         assert_eq!(pid(1005, &cycles, &images), None);
+    }
+
+    #[test]
+    fn of_images_that_began_together_the_one_that_is_not_excluded_is_taken() {
+        let images = [image(7, 1000), image(8, 1010)];
+        let mut trail = Trail::new();
+        trail.cycle(millis(20), millis(1005));
+        assert_eq!(trail.suspects(&images).count(), 2);
+        trail.exclude(images[0]);
+        trail.look(&images, millis(21));
+        assert_eq!(trail.cycle(millis(30), millis(1005)), Some(images[1]));
     }
 
     #[test]

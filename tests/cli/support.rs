@@ -27,18 +27,41 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The path of `go` of that release, which is fetched first where it is missing.
+pub(crate) fn toolchain(release: &str) -> PathBuf {
+    let script = root().join("tests/go/toolchain");
+    let go = Command::new(script).arg(release).output();
+    let go = go.expect("tests/go/toolchain runs");
+    let errors = String::from_utf8_lossy(&go.stderr);
+    assert!(
+        go.status.success(),
+        "tests/go/toolchain {release} failed: {errors}"
+    );
+    String::from_utf8_lossy(&go.stdout).trim_end().into()
+}
+
 /// Builds a Go program of this repository with that release, getting the release first where it is missing.
 pub(crate) fn go(release: &str, folder: &str) -> PathBuf {
+    go_with(release, folder, "", &[])
+}
+
+/// Builds it with options of `go build`, under a name of its own.
+pub(crate) fn go_with(release: &str, folder: &str, way: &str, options: &[&str]) -> PathBuf {
     let name = Path::new(folder)
         .file_name()
         .expect("a folder has a name")
         .to_string_lossy()
         .into_owned();
-    let program = root().join(format!("target/go/bin/{name}-{release}"));
+    let dash = if way.is_empty() { "" } else { "-" };
+    let program = root().join(format!("target/go/bin/{name}-{release}{dash}{way}"));
     let mut build = Command::new(root().join("tests/go/build"));
+    if options.contains(&"-tags=withcgo") {
+        build.arg("--cgo");
+    }
     let build = build
         .args([release, folder])
         .arg(&program)
+        .args(options)
         .current_dir(root())
         .output();
     let build = build.expect("tests/go/build runs");
@@ -103,6 +126,12 @@ impl Gcwatch {
             command,
             input: Vec::new(),
         }
+    }
+
+    /// More options.
+    pub(crate) fn options<S: AsRef<OsStr>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(options);
+        self
     }
 
     /// The command to watch and its arguments.

@@ -32,6 +32,8 @@ const usage = `usage: probe COMMAND
   forced N          call runtime.GC N times, with a log line after each
   logger STYLE N    write N lines (or for a DURATION) to stderr, a report to stdout
   garbage DURATION  make garbage at an easy pace
+  trees N           build and drop N trees of 8191 nodes in each of two goroutines: nothing but
+                    allocations
   tree              run two children that make garbage, sharing stderr
   prefork N         run N children at once that make garbage of different kinds for 2s, sharing
                     stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`
@@ -72,6 +74,8 @@ func main() {
 		quiet := makeGarbage(1, easyPace)
 		time.Sleep(length)
 		quiet()
+	case "trees":
+		trees(number(2))
 	case "tree":
 		tree()
 	case "prefork":
@@ -221,6 +225,30 @@ func forced(count int) {
 	}
 	debug.SetGCPercent(-1)
 	time.Sleep(100 * time.Millisecond)
+}
+
+type node struct{ left, right *node }
+
+func grown(depth int) *node {
+	if depth == 0 {
+		return &node{}
+	}
+	return &node{grown(depth - 1), grown(depth - 1)}
+}
+
+func trees(count int) {
+	var all sync.WaitGroup
+	for i := 0; i < 2; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := 0; n < count; n++ {
+				grown(12)
+			}
+		}()
+	}
+	all.Wait()
+	fmt.Println("probe: done")
 }
 
 func tree() {

@@ -1,0 +1,123 @@
+//! The lines that hold the growth: as JSON, and in words.
+
+use serde::Serialize;
+
+use crate::culprit::growth::{Culprit, Finding, Grown};
+use crate::wording::count;
+
+/// So many sites of one process are named on stderr.
+const MOST_LINES: usize = 4;
+
+/// One site.
+#[derive(Debug, Serialize)]
+pub(super) struct CulpritLine {
+    /// The function to blame, with the path of its package.
+    function: String,
+    /// The name of its file; `path` has the folders too, as the compiler was given them.
+    file: String,
+    path: String,
+    line: u32,
+    /// The function that allocated, where it is another one.
+    allocated_in: Option<String>,
+    /// Null for goroutines.
+    growth_bytes: Option<u64>,
+    /// How many goroutines more there are; null for the heap.
+    growth_goroutines: Option<u64>,
+    /// Its part of all growth of its kind, from 0 to 1.
+    share: f64,
+    share_error: f64,
+    /// Sampled objects behind that; null for goroutines, which are counted.
+    samples: Option<u64>,
+    /// `heap` or `goroutine`.
+    kind: &'static str,
+    /// The calls that lead there, the blamed line first.
+    stack: Vec<String>,
+}
+
+impl From<&Culprit> for CulpritLine {
+    fn from(culprit: &Culprit) -> Self {
+        let site = &culprit.site;
+        let (kind, bytes, samples, goroutines) = match culprit.grown {
+            Grown::Heap { bytes, samples } => ("heap", Some(whole(bytes)), Some(samples), None),
+            Grown::Goroutines(count) => ("goroutine", None, None, Some(count)),
+        };
+        let blamed = site.blamed();
+        Self {
+            function: blamed.map_or_else(String::new, |place| place.function.clone()),
+            file: blamed.map_or_else(String::new, |place| place.file_name().to_owned()),
+            path: blamed.map_or_else(String::new, |place| place.file.clone()),
+            line: blamed.map_or(0, |place| place.line),
+            allocated_in: site.allocated_in.clone(),
+            growth_bytes: bytes,
+            growth_goroutines: goroutines,
+            share: culprit.share,
+            share_error: culprit.share_error,
+            samples,
+            kind,
+            stack: site.path.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What was found, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct FindingLine {
+    culprits: Vec<CulpritLine>,
+    /// Why there are none, where they were looked for; else null.
+    culprit_note: Option<String>,
+    /// Two files, of the beginning of the rise and of its end; null without `--profile-out`.
+    profiles: Option<[String; 2]>,
+}
+
+impl From<&Finding> for FindingLine {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            culprits: finding.culprits.iter().map(CulpritLine::from).collect(),
+            culprit_note: finding.note.clone(),
+            profiles: finding.profiles.clone(),
+        }
+    }
+}
+
+/// The sites in words, a line each.
+pub(super) fn in_words(finding: &Finding) -> Vec<String> {
+    let is_heap = |culprit: &&Culprit| matches!(culprit.grown, Grown::Heap { .. });
+    let goroutines = finding
+        .culprits
+        .iter()
+        .filter(|culprit| !is_heap(culprit))
+        .count();
+    let goroutines = goroutines.min(MOST_LINES / 2);
+    let heap = MOST_LINES - goroutines;
+    let mut shown = [0, 0];
+    let is_shown = |culprit: &&Culprit| {
+        let (kind, most) = if is_heap(culprit) {
+            (0, heap)
+        } else {
+            (1, goroutines)
+        };
+        shown[kind] += 1;
+        shown[kind] <= most
+    };
+    let mut of_the_growth = " of the growth";
+    let line = |culprit: &Culprit| match culprit.grown {
+        Grown::Heap { .. } => {
+            let [share, error] = [culprit.share, culprit.share_error].map(|part| part * 100.0);
+            let whole = std::mem::take(&mut of_the_growth);
+            format!("{share:.0} % (+/- {error:.0}){whole}: {}", culprit.site)
+        }
+        Grown::Goroutines(more) => {
+            format!("+{} started at {}", count(more, "goroutine"), culprit.site)
+        }
+    };
+    finding.culprits.iter().filter(is_shown).map(line).collect()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is an estimate of a size, and positive"
+)]
+fn whole(bytes: f64) -> u64 {
+    bytes as u64
+}

@@ -1,0 +1,363 @@
+//! The thread's part: what it knows of each process.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::armory::Armory;
+use super::family::{Image, since_boot, writers};
+use super::identify::Trail;
+use super::profiling::Profiling;
+use super::{Reading, Sighting, Told, Watched, unwritable};
+use crate::culprit::growth::Finding;
+use crate::culprit::{Program, Refusal};
+use crate::demux::ProcessId;
+use crate::session::Event;
+
+/// So many programs are opened at most to tell apart processes that began together.
+const MOST_SUSPECTS: usize = 32;
+
+/// A process whose cycles come.
+struct Process {
+    trail: Trail,
+    image: Option<Image>,
+    sight: Sight,
+    /// When it started at the latest, on the clock of arrivals.
+    started: Duration,
+    /// When its last cycle came.
+    last: Duration,
+    /// When the rise that is flagged began, on the clock of arrivals.
+    rise: Option<Duration>,
+    told: Option<Finding>,
+}
+
+/// What is seen of its heap.
+enum Sight {
+    /// It is not known which process it is, or nobody wants to know.
+    None,
+    /// It cannot be seen, for this reason.
+    Blind(String),
+    Profiled(Box<Profiling>),
+}
+
+pub(super) struct Witness {
+    watched: Watched,
+    found: UnboundedSender<Sighting>,
+    processes: HashMap<ProcessId, Process>,
+    armory: Option<Armory>,
+    /// What the program serves, of whichever process it is.
+    served: Option<Profiling>,
+    /// Programs opened to tell apart processes that began together.
+    suspects: HashMap<i32, Program>,
+}
+
+impl Witness {
+    pub(super) fn new(watched: Watched, found: UnboundedSender<Sighting>) -> Self {
+        let naming = &watched.naming;
+        let armory = (naming.reading == Reading::On)
+            .then(|| Armory::new(watched.command, naming.sample_rate));
+        let served = naming.served.clone().map(Profiling::served);
+        Self {
+            watched,
+            found,
+            processes: HashMap::new(),
+            armory,
+            served,
+            suspects: HashMap::new(),
+        }
+    }
+
+    /// Does what is done again and again, and says how soon it is due again.
+    pub(super) fn look(&mut self) -> Option<Duration> {
+        let armory = self.armory.as_mut()?;
+        armory.look();
+        Some(armory.interval())
+    }
+
+    pub(super) fn hear(&mut self, told: &Told) {
+        match *told {
+            Told::Cycle {
+                process,
+                arrived,
+                age,
+                number,
+                live_mib,
+            } => self.cycle(process, arrived, age, number, live_mib),
+            Told::Rises { process, began } => self.rises(process, began),
+            Told::RiseEnded { process } => {
+                if let Some(process) = self.processes.get_mut(&process) {
+                    process.rise = None;
+                    process.told = None;
+                }
+            }
+            Told::LastLook => {
+                for id in self.rising() {
+                    self.conclude(id, true);
+                }
+                // Whoever does not listen any more need not be told.
+                let _ = self.found.send(Sighting::LookedOver);
+            }
+            Told::Over { process } => {
+                self.conclude(process, false);
+                if let Some(process) = self.processes.remove(&process)
+                    && let Sight::Profiled(mut profiling) = process.sight
+                {
+                    profiling.end();
+                }
+            }
+        }
+    }
+
+    /// Nothing more will be told.
+    pub(super) fn end(mut self) {
+        for id in self.rising() {
+            self.conclude(id, false);
+        }
+        for process in self.processes.values_mut() {
+            if let Sight::Profiled(profiling) = &mut process.sight {
+                profiling.end();
+            }
+        }
+        if let Some(armory) = &mut self.armory {
+            armory.disarm();
+        }
+    }
+
+    fn rising(&self) -> Vec<ProcessId> {
+        let rising = self
+            .processes
+            .iter()
+            .filter(|(_, process)| process.rise.is_some());
+        rising.map(|(id, _)| *id).collect()
+    }
+
+    fn cycle(
+        &mut self,
+        id: ProcessId,
+        arrived: Duration,
+        age: Duration,
+        number: u32,
+        live_mib: u64,
+    ) {
+        let started = arrived.saturating_sub(age);
+        let process = self.processes.entry(id).or_insert_with(|| Process {
+            trail: Trail::new(),
+            image: None,
+            sight: Sight::None,
+            started,
+            last: arrived,
+            rise: None,
+            told: None,
+        });
+        process.started = process.started.min(started);
+        process.last = arrived;
+        if let Sight::Profiled(profiling) = &mut process.sight {
+            profiling.cycle(arrived);
+        }
+        if let Some(served) = &mut self.served {
+            served.cycle(arrived);
+        }
+        if process.image.is_none() {
+            self.trace(id, arrived, age, number, live_mib);
+        }
+    }
+
+    /// Follows the trail of a process whose program is not known yet.
+    fn trace(
+        &mut self,
+        id: ProcessId,
+        arrived: Duration,
+        age: Duration,
+        number: u32,
+        live_mib: u64,
+    ) {
+        let taken: Vec<Image> = self
+            .processes
+            .values()
+            .filter_map(|process| process.image)
+            .collect();
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        let now = self.watched.started.elapsed();
+        let started = (since_boot() + arrived).saturating_sub(now + age);
+        let trail = &mut process.trail;
+        if let Some(image) = trail.cycle(arrived, started) {
+            process.image = Some(image);
+            self.identified(id, image);
+        } else if trail.wants_a_look() {
+            let mut images = writers(self.watched.command, self.watched.stderr);
+            images.retain(|image| !taken.contains(image));
+            let suspects: Vec<Image> = trail.suspects(&images).copied().collect();
+            if self.watched.naming.reading != Reading::Off
+                && (2..=MOST_SUSPECTS).contains(&suspects.len())
+            {
+                for image in suspects {
+                    let program = suspect(&mut self.suspects, image.pid);
+                    if program.is_some_and(|program| contradicts(program, number, live_mib)) {
+                        trail.exclude(image);
+                    }
+                }
+            }
+            tracing::debug!(?id, ?started, ?images, "who may that be?");
+            trail.look(&images, self.watched.started.elapsed());
+        }
+    }
+
+    fn identified(&mut self, id: ProcessId, image: Image) {
+        tracing::info!(?id, ?image, "identified");
+        self.suspects.remove(&image.pid);
+        let _ = self.found.send(Sighting::Event(Box::new(Event::Identified {
+            process: id,
+            pid: image.pid,
+        })));
+        let sight = self.open(image.pid);
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        process.sight = sight;
+        if let Sight::Profiled(profiling) = &mut process.sight {
+            profiling.cycle(process.last);
+        } else if let Sight::Blind(reason) = &process.sight
+            && self.watched.naming.reading == Reading::On
+        {
+            // It was asked for, and a long run is too late to learn that there is nothing.
+            let finding = Finding {
+                note: Some(reason.clone()),
+                ..Finding::default()
+            };
+            self.tell(id, finding);
+        }
+    }
+
+    /// Opens the program that was identified.
+    fn open(&mut self, pid: i32) -> Sight {
+        let unknown =
+            |refusal: &Refusal| Sight::Blind(format!("the leaking lines are not known: {refusal}"));
+        if self.watched.naming.served.is_some() {
+            return Sight::None;
+        }
+        let armed = self.armory.as_mut().and_then(|armory| armory.take(pid));
+        let opened = match self.watched.naming.reading {
+            Reading::Off => return Sight::None,
+            Reading::Auto => Program::open(pid),
+            Reading::On => armed.unwrap_or_else(|| {
+                let mut program = Program::open(pid)?;
+                program.arm(self.watched.naming.sample_rate)?;
+                Ok(program)
+            }),
+        };
+        match opened.and_then(|program| Ok((program.rate()?, program))) {
+            Ok((0, program)) if program.links_mem_profile() => Sight::Blind(
+                "the leaking lines are not known: the program has switched its heap profile off (runtime.MemProfileRate is 0)".into(),
+            ),
+            Ok((0, _)) => Sight::Blind(
+                "to have the leaking lines named, run again with `--culprit on`: this program does not sample its heap by itself".into(),
+            ),
+            Ok((_, program)) => Sight::Profiled(Box::new(Profiling::live(program))),
+            Err(refusal) => unknown(&refusal),
+        }
+    }
+
+    fn rises(&mut self, id: ProcessId, began: Duration) {
+        if let Some(process) = self.processes.get_mut(&id) {
+            let began = process.started + began;
+            process.rise = Some(began);
+            if let Sight::Profiled(profiling) = &mut process.sight {
+                profiling.pin(began);
+            }
+            if let Some(served) = &mut self.served {
+                served.pin(began);
+            }
+        }
+        self.conclude(id, true);
+    }
+
+    /// Says which sites hold the growth of a process whose live heap rises; `is_live` where it can be looked at once more.
+    fn conclude(&mut self, id: ProcessId, is_live: bool) {
+        let naming = &self.watched.naming;
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        let Some(began) = process.rise else { return };
+        let profiling = match (&mut process.sight, &mut self.served) {
+            (_, Some(served)) => served,
+            (Sight::Profiled(profiling), None) => profiling,
+            (Sight::Blind(reason), None) => {
+                let finding = Finding {
+                    note: Some(reason.clone()),
+                    ..Finding::default()
+                };
+                return self.tell(id, finding);
+            }
+            (Sight::None, None) if naming.reading == Reading::Off => return,
+            (Sight::None, None) => {
+                let finding = Finding {
+                    note: Some(
+                        "the leaking lines are not known: it is not certain which process of the system this is; run it alone, or longer".into(),
+                    ),
+                    ..Finding::default()
+                };
+                return self.tell(id, finding);
+            }
+        };
+        if is_live {
+            profiling.take(process.last);
+        }
+        let mut finding = profiling.conclude(began);
+        if let Some(folder) = &naming.profile_out {
+            let name = match process.image {
+                Some(image) => format!("gcwatch-{}", image.pid),
+                None => format!("gcwatch-process-{}", id.0),
+            };
+            match profiling.write(began, folder, &name) {
+                Ok(profiles) => {
+                    finding.profiles =
+                        profiles.map(|paths| paths.map(|path| path.display().to_string()));
+                }
+                Err((path, error)) => {
+                    let _ = self.found.send(unwritable(&path, error));
+                }
+            }
+        }
+        self.tell(id, finding);
+    }
+
+    /// Tells what is new.
+    fn tell(&mut self, id: ProcessId, finding: Finding) {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        if process.told.as_ref() != Some(&finding) {
+            process.told = Some(finding.clone());
+            let _ = self.found.send(Sighting::Event(Box::new(Event::Culprits {
+                process: id,
+                finding,
+            })));
+        }
+    }
+}
+
+fn suspect(suspects: &mut HashMap<i32, Program>, pid: i32) -> Option<&Program> {
+    let is_open = |program: &Program| program.gc_cycle().is_ok();
+    if !suspects.get(&pid).is_some_and(is_open) {
+        suspects.remove(&pid);
+        if suspects.len() >= MOST_SUSPECTS {
+            suspects.retain(|_, program| is_open(program));
+        }
+        suspects.insert(pid, Program::open(pid).ok()?);
+    }
+    suspects.get(&pid)
+}
+
+/// Whether a program cannot have written a line with this number and this live heap.
+fn contradicts(program: &Program, number: u32, live_mib: u64) -> bool {
+    // It counts the cycle before it writes the line.
+    let (Ok(before), Ok(live), Ok(after)) =
+        (program.gc_cycle(), program.live_heap(), program.gc_cycle())
+    else {
+        return false;
+    };
+    before < number || (before == number && after == number && live >> 20 != live_mib)
+}

@@ -1,0 +1,57 @@
+package main
+
+import "bytes"
+
+// A closure that is registered and never removed.
+var hooks []func() int
+
+//go:noinline
+func register() {
+	hook := func(size int) func() int {
+		captured := make([]byte, size) // LEAK:closure
+		return func() int { return len(captured) }
+	}
+	hooks = append(hooks, hook(6144))
+}
+
+// A generic method.
+type item[T any] struct {
+	value T
+	next  *item[T]
+}
+
+type stack[T any] struct{ top *item[T] }
+
+//go:noinline
+func (s *stack[T]) push(value T) {
+	s.top = &item[T]{value: value, next: s.top} // LEAK:generic
+}
+
+type event struct{ words [127]int64 }
+
+var events stack[event]
+
+// A function that is inlined.
+type node struct {
+	next *node
+	pad  [1000]byte
+}
+
+func newNode(next *node) *node {
+	return &node{next: next} // LEAK:inlined
+}
+
+var list *node
+
+//go:noinline
+func chain() { list = newNode(list) }
+
+// The allocation is in the standard library.
+var audits []*bytes.Buffer
+
+//go:noinline
+func audit() {
+	buffer := new(bytes.Buffer)
+	buffer.Grow(1024) // LEAK:stdlib
+	audits = append(audits, buffer)
+}
