@@ -200,7 +200,15 @@ fn walk(memory: &impl Memory, first: u64, counts: Counts, cycle: u32) -> Result<
     };
     let (flushed, pending) = (future(cycle, 0), future(cycle, 1));
     let (mut next, mut frames) = (first, 0);
+    // A list without an end comes back to a landmark, if those are set farther and farther apart (Brent's algorithm).
+    let (mut landmark, mut landmark_until) = (0, 1);
     while next != 0 {
+        if next == landmark {
+            return Err(Refusal::Layout("the list of profile buckets has no end"));
+        }
+        if walk.records.len() == landmark_until {
+            (landmark, landmark_until) = (next, 2 * landmark_until);
+        }
         let bucket = RawBucket::read(memory, next, counts)?;
         frames += bucket.stack.len();
         if walk.records.len() >= MOST_BUCKETS || frames > MOST_FRAMES {

@@ -1,5 +1,6 @@
 //! The pure half of gcwatch, through its public API.
 
+mod buckets;
 mod detector;
 mod layers;
 mod mixed;
@@ -8,4 +9,5 @@ mod runtime;
 mod sessions;
 mod signs;
 mod splitting;
+mod untrusted;
 mod unwrapping;

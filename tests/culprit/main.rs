@@ -2,6 +2,7 @@
 
 mod growth;
 mod locating;
+mod mutated;
 mod politeness;
 mod profiles;
 mod reading;

@@ -10,6 +10,9 @@ use gcwatch::culprit::pprof::{About, Profile, read_profile, write_profile};
 
 use crate::support::{Build, Running, build, releases, toolchain};
 
+/// The release whose `go tool pprof` reads them: later ones would have to build it first.
+const READER: &str = "1.22";
+
 /// All samples by stack and size: what is allocated and in use.
 type Samples = BTreeMap<(Vec<String>, u64), [u64; 4]>;
 
@@ -101,7 +104,7 @@ fn go_tool_pprof_reads_our_profile() {
         };
         let written = File::create(&file).expect("a file");
         write_profile(&snapshot, about, |pc| program.frames(pc), written).expect("it is written");
-        let top = Command::new(toolchain(&release))
+        let top = Command::new(toolchain(READER))
             .args(["tool", "pprof", "-top", "-unit=B"])
             .arg(&file)
             .env("HOME", folder.path())
