@@ -44,7 +44,9 @@ pub struct Args {
 
     /// How long a rise must last (rule floor)
     ///
-    /// A program's first minute is full of rises that end: raise this where warm-ups are longer. Example: `--min-span 40s`.
+    /// At the end of the run, that is. While the program runs a rise has to last up to four times as long, the longer the
+    /// more of the heap it made: a start that fills caches multiplies the heap. Raise this where that takes minutes.
+    /// Example: `--min-span 40s`.
     #[arg(long, value_name = "DURATION", env = "GCWATCH_MIN_SPAN", default_value = "20s", value_parser = duration)]
     min_span: Duration,
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::culprit::growth::Finding;
 use crate::demux::ProcessId;
 use crate::detector::{
-    Forecast, Growth, Inconclusive, Judgement, OverBudget, Rise, Verdict, Withdrawal, forecast,
+    Forecast, Growth, Inconclusive, Judgement, Leak, OverBudget, Rise, Verdict, Withdrawal,
+    forecast,
 };
 use crate::exit::End;
 use crate::series::Series;
@@ -164,7 +165,16 @@ impl ProcessSummary {
             .map_or(Duration::ZERO, |(first, last)| last.saturating_sub(first))
     }
 
-    /// How fast the flagged rise grows.
+    /// The rise that made the verdict a leak at the end, where it was not flagged before.
+    pub fn leak_at_last(&self) -> Option<&Rise> {
+        let Verdict::Leak(Leak::Floor(rise)) = &self.judgement.as_ref()?.verdict else {
+            return None;
+        };
+        let is_flagged = |flag: &Flag| matches!(flag, Flag::Leak(flagged) if flagged == rise);
+        (!self.flags.iter().any(is_flagged)).then_some(rise)
+    }
+
+    /// How fast the rise of a leak grows.
     pub fn growth(&self) -> Option<Growth> {
         self.judgement
             .as_ref()

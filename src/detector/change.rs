@@ -30,7 +30,7 @@ pub struct Rise {
     pub window_cycles: u64,
     /// The lowest live heap of each window, oldest first. There is one more than there are steps.
     pub floors: Vec<Size>,
-    /// The time from the begin of the first window to the begin of the last.
+    /// The time from the begin of the first window to the end of the last.
     pub span: Duration,
     /// The live heap of the cycle that completed it.
     pub live: Size,

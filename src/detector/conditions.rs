@@ -6,7 +6,7 @@
 
 use super::evidence::{Margin, NOTHING_TO_COMPARE, Unit};
 use super::ladder::Window;
-use super::stretch::{Stretch, Terms, rise};
+use super::stretch::{Moment, Stretch, rise};
 use crate::size::Size;
 use crate::wording::real;
 
@@ -93,7 +93,7 @@ const LARGE_ENOUGH: Condition = Condition {
 
 const LONG_ENOUGH: Condition = Condition {
     name: "long enough",
-    reason: "warm-ups, fills and ramps rise too, but end; and what this process gave back before must be outdone",
+    reason: "warm-ups, fills and ramps rise too, but end, the steeper the sooner; and what this process gave back before must be outdone",
     margin: long_enough,
 };
 
@@ -117,7 +117,7 @@ const NOT_SLOWING: Condition = Condition {
 
 const RISING_AT_THE_END: Condition = Condition {
     name: "still rising at its end",
-    reason: "a plateau reached within the last window does not show in the floors yet",
+    reason: "what has just become full does not show in the floors yet",
     margin: rising_at_the_end,
 };
 
@@ -130,8 +130,21 @@ const NOT_SLOWER_THAN_BEFORE: Condition = Condition {
 /// A rise must last this many times as long as the longest that was given back: half as long again is no sawtooth.
 const BEYOND_SWING: f64 = 1.5;
 
+/// While the program runs a rise must last one more least span for each time that the heap has grown by this share of
+/// itself. What a program builds up as it starts multiplies its heap; a leak adds to a heap that is there.
+const GROWTH_PER_SPAN: f64 = 2.0 / 3.0;
+
+/// A heap below this, in MiB, is counted as this: from nothing every rise is many times the heap.
+const GROWTH_FROM: f64 = 20.0;
+
+/// But so many least spans are always enough: few programs take longer to fill what they fill at that pace.
+const MOST_SPANS: f64 = 4.0;
+
 /// How many of the steps may be no rise. One tie is what rounding to MiB makes of a slow leak.
 const SLACK: usize = 1;
+
+/// Once the run is over one step in so many may be no rise: no later, longer windows can show it better.
+const STEPS_PER_SLACK_AT_LAST: usize = 3;
 
 /// A rise below this share of the heap is its breathing, whatever it is in MiB.
 const LEAST_SHARE: f64 = 0.1;
@@ -139,11 +152,15 @@ const LEAST_SHARE: f64 = 0.1;
 /// A rise must be this large beside the noise within its windows.
 const BESIDE_NOISE: f64 = 0.25;
 
-/// How much of the rate of the first half the second half must keep.
-const STEADY_SHARE: f64 = 0.75;
+/// How much of the rate of the first half the second half must keep. That of a leak wavers, under noise by a half.
+const STEADY_SHARE: f64 = 0.5;
 
-/// How much of the mean rate the very end must keep. Less than [`STEADY_SHARE`], since the end is short and noisy.
-const STEADY_AT_THE_END: f64 = 0.3;
+/// How much of the mean rate the very end must keep: all of it, but for the trace's rounding. A leak under noise has to
+/// wait for a good moment, and what has just become full has none.
+const STEADY_AT_THE_END: f64 = 0.9;
+
+/// As much as that once the run is over: there is no better moment to wait for, and the end is short and noisy.
+const STEADY_AT_LAST: f64 = 0.3;
 
 /// How far back the very end is compared with, as a share of the whole stretch.
 const END: f64 = 0.25;
@@ -175,7 +192,11 @@ const SOME_TIME: f64 = 1e-9;
 /// So many steps rise. Where the first floor is not the lowest of all, or the last not the highest, that is one too few.
 fn rising(stretch: &Stretch) -> Margin {
     let (first, last) = (stretch.first_floor(), stretch.last_floor());
-    let needs = stretch.steps - SLACK;
+    let slack = match stretch.terms.moment {
+        Moment::Running => SLACK,
+        Moment::Ended => SLACK.max(stretch.steps / STEPS_PER_SLACK_AT_LAST),
+    };
+    let needs = stretch.steps - slack;
     let mut rises = 0;
     let mut is_within = true;
     let mut before = first;
@@ -215,13 +236,22 @@ pub(super) fn least_rise(min_rise: f64, floor: Size) -> f64 {
 
 /// Some time at least, whatever was asked for: what happened at one moment is no rise.
 fn long_enough(stretch: &Stretch) -> Margin {
-    let needs = needed_span(&stretch.terms).max(f64::MIN_POSITIVE);
-    Margin::new(stretch.span(), needs, Unit::Seconds)
+    let needs = needed_span(stretch).max(f64::MIN_POSITIVE);
+    Margin::new(stretch.lasted(), needs, Unit::Seconds)
 }
 
-/// How long a rise must last, in seconds: as asked for, and longer than any that was given back so far.
-pub(super) fn needed_span(terms: &Terms) -> f64 {
-    terms.min_span.max(BEYOND_SWING * terms.longest_swing)
+/// How long a rise must last, in seconds: as asked for, while the program runs the longer the more of the heap is new,
+/// and longer than any that was given back so far.
+fn needed_span(stretch: &Stretch) -> f64 {
+    let terms = &stretch.terms;
+    let spans = match terms.moment {
+        Moment::Running => {
+            let from = stretch.first_floor().mib().max(GROWTH_FROM);
+            (1.0 + stretch.rise() / from / GROWTH_PER_SPAN).min(MOST_SPANS)
+        }
+        Moment::Ended => 1.0,
+    };
+    (spans * terms.min_span).max(BEYOND_SWING * terms.longest_swing)
 }
 
 /// By its middle the rise has passed all floors before it. Over long runs this keeps out most of what is false.
@@ -272,7 +302,11 @@ fn rising_at_the_end(stretch: &Stretch) -> Margin {
     let before = join((earlier + 1).saturating_sub(half), earlier);
     let now = join(count - half, count - 1);
     let apart = (now.start + now.end - before.start - before.end) / 2.0;
-    let needs = STEADY_AT_THE_END * stretch.rise() / whole * apart;
+    let share = match stretch.terms.moment {
+        Moment::Running => STEADY_AT_THE_END,
+        Moment::Ended => STEADY_AT_LAST,
+    };
+    let needs = share * stretch.rise() / whole * apart;
     Margin::new(rise(&before, &now), needs, Unit::Mib)
 }
 

@@ -167,7 +167,7 @@ pub struct HeldBack {
     pub at: Duration,
     /// How many cycles make a window.
     pub window_cycles: u64,
-    /// The time from the begin of the first window to the begin of the last.
+    /// The time from the begin of the first window to the end of the last.
     pub span: Duration,
     /// The windows, and what was found in them by the conditions that are met.
     pub evidence: Evidence,
@@ -188,7 +188,7 @@ impl HeldBack {
             cycle,
             at,
             window_cycles: stretch.window_cycles(),
-            span: duration(stretch.span()),
+            span: duration(stretch.lasted()),
             evidence: Evidence::of(&conditions[..unmet], stretch),
             by: Finding::of(&conditions[unmet], stretch),
         }

@@ -8,7 +8,7 @@ use super::change::{Change, Growth};
 use super::conditions::{self, Condition, DOUBLING, STEADY};
 use super::evidence::{Evidence, HeldBack, Margin};
 use super::ladder::{Ladder, Window};
-use super::stretch::{Stretch, Terms};
+use super::stretch::{Moment, Stretch, Terms};
 use super::swing::Swing;
 use super::thirds::Thirds;
 use super::verdict::{Clean, Inconclusive, Leak, Sight, Verdict};
@@ -38,6 +38,8 @@ pub(super) struct FloorRule {
     /// When the first and the last cycle began, in seconds.
     first: f64,
     last: f64,
+    /// The last cycle's number, when it began, and its live heap.
+    latest: (u32, Duration, Size),
     ladder: Ladder,
     swing: Swing,
     thirds: Thirds,
@@ -56,6 +58,7 @@ impl FloorRule {
             cycles: 0,
             first: 0.0,
             last: 0.0,
+            latest: (0, Duration::ZERO, Size::default()),
             ladder: Ladder::new(KEPT_GROUPING * (rises + 1)),
             swing: Swing::new(min_rise),
             thirds: Thirds::new(),
@@ -71,6 +74,7 @@ impl FloorRule {
             self.first = now;
         }
         self.last = now;
+        self.latest = (number, at, live);
         self.cycles += 1;
         self.swing.observe(now, live.mib());
         let window = Window::of(now, live);
@@ -86,7 +90,7 @@ impl FloorRule {
             return Some(Change::Withdrawn(withdrawal));
         }
         for level in 0..reached {
-            if let Some(climb) = self.find_rise(level, number, at, live) {
+            if let Some(climb) = self.find_rise(level) {
                 let rise = climb.rise.clone();
                 self.climb = Some(climb);
                 return Some(Change::Flagged(rise));
@@ -96,39 +100,44 @@ impl FloorRule {
     }
 
     /// The rise that the latest windows of a level show, if they do.
-    fn find_rise(&mut self, level: usize, number: u32, at: Duration, live: Size) -> Option<Climb> {
-        let (steady, doubling): (Form, Form) = ((&STEADY, self.rises), (&DOUBLING, self.rises / 2));
-        let terms = self.terms();
-        for grouping in Ladder::groupings(level) {
-            let forms = if level == 0 && grouping == 1 {
-                &[steady, doubling][..]
-            } else {
-                &[steady]
+    fn find_rise(&mut self, level: usize) -> Option<Climb> {
+        let terms = self.terms(Moment::Running);
+        let (number, at, _) = self.latest;
+        for (conditions, stretch) in stretches(&self.ladder, level, self.rises, terms) {
+            let Some((unmet, margin)) = conditions::unmet(conditions, &stretch) else {
+                return Some(self.climb(conditions, &stretch));
             };
-            for &(conditions, rises) in forms {
-                let stretch = Stretch::latest(&self.ladder, level, grouping, rises, terms);
-                let Some(stretch) = stretch else {
-                    continue;
-                };
-                let Some((unmet, margin)) = conditions::unmet(conditions, &stretch) else {
-                    let evidence = Evidence::of(conditions, &stretch);
-                    let growth = self.growth_since(stretch.first().start);
-                    return Some(Climb::new(&stretch, number, at, live, growth, evidence));
-                };
-                // A heap that does not even double was never near to the quick form.
-                if unmet > 0 || rises == self.rises {
-                    self.held_back.consider(unmet, margin, || {
-                        HeldBack::of(conditions, unmet, &stretch, number, at)
-                    });
-                }
+            // A heap that does not even double was never near to the quick form.
+            if unmet > 0 || stretch.steps == self.rises {
+                self.held_back.consider(unmet, margin, || {
+                    HeldBack::of(conditions, unmet, &stretch, number, at)
+                });
             }
         }
         None
     }
 
-    /// What stretches are judged by now.
-    fn terms(&self) -> Terms {
+    /// The rise that the run ended with, where none is flagged: one that would have had to last longer while it ran.
+    fn rise_at_last(&self) -> Option<Climb> {
+        let terms = self.terms(Moment::Ended);
+        let rises = (0..self.ladder.levels())
+            .flat_map(|level| stretches(&self.ladder, level, self.rises, terms))
+            .find(|(conditions, stretch)| conditions::unmet(conditions, stretch).is_none());
+        rises.map(|(conditions, stretch)| self.climb(conditions, &stretch))
+    }
+
+    /// The climb that a stretch shows with the last cycle.
+    fn climb(&self, conditions: &[Condition], stretch: &Stretch) -> Climb {
+        let (number, at, live) = self.latest;
+        let growth = self.growth_since(stretch.first().start);
+        let evidence = Evidence::of(conditions, stretch);
+        Climb::new(stretch, number, at, live, growth, evidence)
+    }
+
+    /// What stretches are judged by at that moment.
+    fn terms(&self, moment: Moment) -> Terms {
         Terms {
+            moment,
             min_span: self.min_span,
             min_rise: self.min_rise,
             first_cycle: self.first,
@@ -140,9 +149,12 @@ impl FloorRule {
         stats::growth(&self.ladder.equal_windows(begin))
     }
 
-    /// How fast the flagged rise goes on, since it began.
+    /// How fast the rise goes on that is flagged, or that the run ended with, since it began.
     pub(super) fn growth(&self) -> Option<Growth> {
-        self.growth_since(self.climb.as_ref()?.start)
+        match &self.climb {
+            Some(climb) => self.growth_since(climb.start),
+            None => self.rise_at_last()?.rise.growth,
+        }
     }
 
     /// How the run went on after its first third.
@@ -150,10 +162,10 @@ impl FloorRule {
         if self.cycles < self.needed_cycles() {
             return None;
         }
-        let (_, floor) = self.thirds.late_floors(self.first, self.last)?;
+        let (_, end) = self.thirds.late(self.first, self.last)?;
         let growth = stats::growth(&self.thirds.late_windows(self.first, self.last))?;
         Some(Trend {
-            floor,
+            floor: end.floor,
             growth,
             observed: duration(self.last - self.first),
         })
@@ -186,6 +198,9 @@ impl FloorRule {
                 Verdict::Leak(Leak::Floor(climb.rise.clone()))
             };
         }
+        if let Some(climb) = self.rise_at_last() {
+            return Verdict::Leak(Leak::Floor(climb.rise));
+        }
         match self.clean() {
             Ok(clean) => Verdict::Clean(clean),
             // That it is rising tells more than that it is too early.
@@ -214,26 +229,33 @@ impl FloorRule {
                 needed: duration(2.0 * self.min_span),
             });
         }
-        let floors = self.thirds.late_floors(self.first, self.last);
-        let (middle, end) = floors.unwrap_or_default();
-        if end.mib() - middle.mib() >= (self.min_rise / 2.0).max(LATE_RISE_SHARE * middle.mib()) {
-            return Err(Inconclusive::StillRose {
-                by: Size::from_bytes(end.bytes().saturating_sub(middle.bytes())),
-            });
+        let late = self.thirds.late(self.first, self.last);
+        if let Some((middle, end)) = late {
+            let rise =
+                |from: Size, to: Size| Size::from_bytes(to.bytes().saturating_sub(from.bytes()));
+            let by = rise(middle.floor, end.floor);
+            if by.mib() >= (self.min_rise / 2.0).max(LATE_RISE_SHARE * middle.floor.mib()) {
+                return Err(Inconclusive::StillRose { by });
+            }
+            let by = rise(middle.ceiling, end.ceiling);
+            if by.mib() >= conditions::least_rise(self.min_rise, middle.ceiling) {
+                return Err(Inconclusive::PeakStillRose { by });
+            }
         }
+        let floor = late.map_or(Size::default(), |(_, end)| end.floor);
         Ok(Clean {
             cycles: self.cycles,
             observed: duration(observed),
-            smallest_visible_leak: conditions::least_rise(self.min_rise, end)
+            smallest_visible_leak: conditions::least_rise(self.min_rise, floor)
                 * crate::wording::real(MIB)
                 / observed.max(TRACE_CLOCK),
-            sight: Sight::Floors(floors),
+            sight: Sight::Floors(late.map(|(middle, end)| (middle.floor, end.floor))),
         })
     }
 
     /// The longest stretch that rises, and far enough, but not for long enough yet.
     fn rising_so_far(&self) -> Option<Inconclusive> {
-        let terms = self.terms();
+        let terms = self.terms(Moment::Ended);
         let mut longest: Option<Margin> = None;
         for level in 0..self.ladder.levels() {
             for grouping in Ladder::groupings(level) {
@@ -256,117 +278,31 @@ impl FloorRule {
 
     /// The nearest that the rule came to a flag; since the last one was withdrawn, if one was.
     pub(super) fn nearest(&self) -> Option<&HeldBack> {
-        self.climb.is_none().then(|| self.held_back.nearest())?
+        let is_leak = self.climb.is_some() || self.rise_at_last().is_some();
+        self.held_back.nearest().filter(|_| !is_leak)
     }
+}
+
+/// What the latest windows of a level can show: each form of the rule that is asked of them, with its stretch.
+fn stretches(
+    ladder: &Ladder,
+    level: usize,
+    rises: usize,
+    terms: Terms,
+) -> impl Iterator<Item = (&'static [Condition], Stretch<'_>)> {
+    let (steady, doubling): (Form, Form) = ((&STEADY, rises), (&DOUBLING, rises / 2));
+    Ladder::groupings(level)
+        .flat_map(move |grouping| {
+            let quick = (level == 0 && grouping == 1).then_some(doubling);
+            std::iter::once(steady)
+                .chain(quick)
+                .map(move |form| (grouping, form))
+        })
+        .filter_map(move |(grouping, (conditions, rises))| {
+            let stretch = Stretch::latest(ladder, level, grouping, rises, terms)?;
+            Some((conditions, stretch))
+        })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the rule says in the end of live heaps in MiB, one cycle every `pace` milliseconds.
-    fn reason(pace: u64, live: impl IntoIterator<Item = u64>) -> String {
-        watch(pace, live).verdict(None).reason()
-    }
-
-    fn watch(pace: u64, live: impl IntoIterator<Item = u64>) -> FloorRule {
-        let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
-        for (number, live) in (0..).zip(live) {
-            let at = Duration::from_millis(u64::from(number) * pace);
-            rule.observe(number, at, Size::from_bytes(live * MIB));
-        }
-        rule
-    }
-
-    #[test]
-    fn any_one_condition_holds_a_flag_back() {
-        let noisy = |ceiling| {
-            [10, 12, 14, 16, 18, 20, 22]
-                .map(|floor| [ceiling, floor])
-                .concat()
-        };
-        let plain = [10, 12, 14, 16, 18, 20, 22];
-        assert!(watch(4_000, plain).climb.is_some());
-        assert!(watch(2_000, noisy(60)).climb.is_some());
-        let held_back: [(&str, u64, &[u64]); 9] = [
-            ("too short", 3_000, &plain),
-            (
-                "shorter than a swing",
-                4_000,
-                &[10, 12, 14, 16, 18, 20, 10, 15, 20, 25, 30, 35, 40],
-            ),
-            ("two ties", 4_000, &[10, 12, 12, 14, 14, 16, 18]),
-            ("too small", 4_000, &[10, 11, 12, 12, 13, 14, 15]),
-            (
-                "an old height",
-                4_000,
-                &[30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28],
-            ),
-            ("in the noise", 2_000, &noisy(200)),
-            ("slowing", 4_000, &[10, 20, 28, 34, 37, 39, 41]),
-            ("a plateau", 4_000, &[100, 120, 140, 160, 220, 222, 224]),
-            (
-                "slower than before",
-                4_000,
-                &[10, 25, 40, 50, 52, 54, 56, 58, 60, 62],
-            ),
-        ];
-        for (why, pace, live) in held_back {
-            assert!(watch(pace, live.iter().copied()).climb.is_none(), "{why}");
-        }
-        assert!(watch(8_000, [3, 7, 14, 29]).climb.is_some());
-        assert!(
-            watch(8_000, [3, 7, 10, 29]).climb.is_none(),
-            "three cycles are enough only when they double"
-        );
-    }
-
-    #[test]
-    fn the_state_stays_bounded() {
-        let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
-        for number in 0..100_000 {
-            let live = Size::from_bytes(u64::from(20 + number % 50 + number / 5_000) * MIB);
-            rule.observe(number, Duration::from_secs(u64::from(number)), live);
-        }
-        let windows: usize = (0..rule.ladder.levels())
-            .map(|level| rule.ladder.windows(level).len())
-            .sum();
-        assert!(
-            rule.ladder.levels() == 17 && windows <= 17 * 56,
-            "{windows}"
-        );
-    }
-
-    #[test]
-    fn a_flat_heap_is_clean_and_says_what_would_have_shown() {
-        assert_eq!(
-            reason(500, [20; 121]),
-            "121 cycles in 60 s: floor 20 MiB -> 20 MiB over the last two thirds; a leak above 6.0 MiB/min would have shown"
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_told_is_inconclusive() {
-        assert!(reason(9_000, [20; 6]).starts_with("6 cycles seen, 14 needed"));
-        assert!(reason(500, [20; 60]).starts_with("lasted 29 s, 40 s needed"));
-        let stepped = (0..99).map(|cycle| if cycle < 66 { 20 } else { 25 });
-        assert!(reason(500, stepped).starts_with("floor still rose by 5 MiB in the last third"));
-    }
-
-    #[test]
-    fn a_rise_that_has_not_lasted_yet_is_told() {
-        assert_eq!(
-            reason(500, (0..20).map(|cycle| 20 + 2 * cycle)),
-            "rising across 6 windows for 6 s (a leak if it goes on to 20 s)"
-        );
-    }
-
-    #[test]
-    fn a_rise_that_has_stopped_at_the_end_is_inconclusive() {
-        let rise = (0..46).map(|cycle| 20 + cycle).chain([65; 38]);
-        assert_eq!(
-            reason(500, rise),
-            "rose by 45 MiB, had stopped when the run ended: run longer"
-        );
-    }
-}
+mod tests;

@@ -5,9 +5,20 @@ use std::cell::OnceCell;
 use super::ladder::{Ladder, Window};
 use crate::size::Size;
 
+/// When a stretch is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The program runs: a minute more will show more, and a flag that comes too early ends a healthy run.
+    Running,
+    /// The run is over: what was seen is all there is, and what still rose then is not known to end.
+    Ended,
+}
+
 /// What a stretch is judged by besides its own windows: what was asked for, and what the process has shown so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
+    /// Whether there is more to come.
+    pub(super) moment: Moment,
     /// The least time that a rise must last, in seconds.
     pub(super) min_span: f64,
     /// The least rise, in MiB.
@@ -101,7 +112,14 @@ impl<'a> Stretch<'a> {
         self.last_floor().mib() - self.first_floor().mib()
     }
 
-    /// The time from the begin of the first group to the begin of the last, in seconds.
+    /// How long the rise has lasted: the time from the begin of the first group to the end of the last, in seconds.
+    pub(super) fn lasted(&self) -> f64 {
+        let windows = self.ladder.windows(self.level);
+        let newest = windows.len() - 1;
+        windows[newest].end - windows[windows.len() - self.grouping * (self.steps + 1)].start
+    }
+
+    /// The time from the begin of the first group to the begin of the last, in seconds: what the rise took.
     pub(super) fn span(&self) -> f64 {
         self.ladder
             .span(self.level, self.grouping, self.steps + 1)

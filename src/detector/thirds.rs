@@ -1,7 +1,6 @@
-//! Whether the floor still moved late in the run: the whole run in at most 64 windows.
+//! Whether the heap still rose late in the run: the whole run in at most 64 windows.
 
 use super::ladder::{MOST_POINTS, Window};
-use crate::size::Size;
 
 /// More windows than this are joined in pairs.
 const MOST: usize = 64;
@@ -57,18 +56,16 @@ impl Thirds {
         self.length = self.length.saturating_mul(2);
     }
 
-    /// The floors of the middle and of the last third of the time between `first` and `last`, in seconds. `None` where
-    /// a third has no cycle of its own.
-    pub(super) fn late_floors(&self, first: f64, last: f64) -> Option<(Size, Size)> {
+    /// The middle and the last third of the time between `first` and `last`, in seconds, each as one window. `None`
+    /// where a third has no cycle of its own.
+    pub(super) fn late(&self, first: f64, last: f64) -> Option<(Window, Window)> {
         let third = (last - first) / 3.0;
         let (middle, end) = (first + third, first + 2.0 * third);
-        let all = || self.windows.iter().chain(&self.unfinished);
+        let all = || self.windows.iter().chain(&self.unfinished).copied();
         let of_middle = all().filter(|window| window.end > middle && window.start < end);
         let of_end = all().filter(|window| window.start >= end);
-        Some((
-            of_middle.map(|window| window.floor).min()?,
-            of_end.map(|window| window.floor).min()?,
-        ))
+        let join = |one: Window, next: Window| one.join(&next);
+        Some((of_middle.reduce(join)?, of_end.reduce(join)?))
     }
 
     /// The last two thirds of the time between `first` and `last`, in seconds, in as many equal windows as a growth rate
@@ -97,6 +94,7 @@ impl Thirds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::size::Size;
 
     fn thirds(live: impl IntoIterator<Item = u64>) -> (Thirds, f64) {
         let mut thirds = Thirds::new();
@@ -108,15 +106,17 @@ mod tests {
         (thirds, at - 1.0)
     }
 
-    fn late_floors(live: impl IntoIterator<Item = u64>) -> Option<(u64, u64)> {
+    /// Floor and ceiling of the middle and of the last third.
+    fn late(live: impl IntoIterator<Item = u64>) -> Option<[u64; 4]> {
         let (thirds, last) = thirds(live);
-        let (middle, end) = thirds.late_floors(0.0, last)?;
-        Some((middle.bytes() >> 20, end.bytes() >> 20))
+        let (middle, end) = thirds.late(0.0, last)?;
+        let sizes = [middle.floor, middle.ceiling, end.floor, end.ceiling];
+        Some(sizes.map(|size| size.bytes() >> 20))
     }
 
     #[test]
-    fn the_floors_are_those_of_the_middle_and_the_last_third() {
-        assert_eq!(late_floors([1, 1, 9, 8, 7, 5, 6]), Some((8, 5)));
+    fn the_middle_and_the_last_third_have_a_floor_and_a_ceiling() {
+        assert_eq!(late([1, 1, 9, 8, 7, 5, 6]), Some([8, 8, 5, 7]));
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let (thirds, _) = thirds(0..100_000);
         assert!(thirds.windows.len() <= MOST);
         assert!(thirds.windows[0].start.abs() < 1e-9);
-        let Some((middle, end)) = late_floors(0..100_000) else {
+        let Some([middle, _, end, _]) = late(0..100_000) else {
             panic!("both thirds have cycles");
         };
         assert!((30_000..34_000).contains(&middle), "{middle}");
@@ -143,12 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn a_third_without_a_cycle_has_no_floor() {
+    fn a_third_without_a_cycle_is_none() {
         let mut thirds = Thirds::new();
-        assert_eq!(thirds.late_floors(0.0, 0.0), None);
+        assert_eq!(thirds.late(0.0, 0.0), None);
         for at in [0.0, 1.0, 99.0] {
             thirds.push(Window::of(at, Size::default()));
         }
-        assert_eq!(thirds.late_floors(0.0, 99.0), None);
+        assert_eq!(thirds.late(0.0, 99.0), None);
     }
 }

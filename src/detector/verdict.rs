@@ -11,7 +11,7 @@ use crate::wording::{Rate, Rounded, count, sizes};
 /// Does the process leak? Shown as its reason, one sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Yes, and at the end it still did.
+    /// Yes, and at the end it still did. It may not have been flagged before: the end asks for less.
     Leak(Leak),
     /// No leak that this run could have shown.
     Clean(Clean),
@@ -166,6 +166,11 @@ pub enum Inconclusive {
     },
     /// It would be clean, but lasted too short to be compared with the run that it was to be compared with.
     NotComparable(TooShort),
+    /// No rise was flagged, and the floor was flat at the end, but the live heap went higher than before.
+    PeakStillRose {
+        /// How much higher the highest live heap of the last third is than that of the middle third.
+        by: Size,
+    },
     /// A rise was flagged and had stopped when the run ended, too late to be withdrawn.
     Stopped {
         /// How far the floor had risen.
@@ -219,6 +224,10 @@ impl fmt::Display for Inconclusive {
             Self::StillRose { by } => {
                 write!(f, "floor still rose by {by} in the last third: run longer")
             }
+            Self::PeakStillRose { by } => write!(
+                f,
+                "highest live heap still rose by {by} in the last third: run longer"
+            ),
             Self::Stopped { rise } => write!(
                 f,
                 "rose by {rise}, had stopped when the run ended: run longer"
@@ -373,6 +382,10 @@ mod tests {
                     needed: Duration::from_millis(20_100),
                 },
                 "rising across 6 windows for 9.9 s (a leak if it goes on to 21 s)",
+            ),
+            (
+                Inconclusive::PeakStillRose { by: mib(7) },
+                "highest live heap still rose by 7 MiB in the last third: run longer",
             ),
             (
                 Inconclusive::StillRose { by: mib(4) },

@@ -21,6 +21,9 @@ const NEW_FLOOR_SHARE: f64 = 0.1;
 /// A floor that rose by less than this share of the rise, in as much time, has levelled off.
 const STILL_RISING: f64 = 0.2;
 
+/// Once the run is over the last part of the rise must have kept this share of its mean rate to count as going on.
+const GOING_ON: f64 = 0.5;
+
 /// The heap's end of a run is judged over this share of the rise's time …
 const LAST_PART: f64 = 0.5;
 
@@ -66,7 +69,7 @@ impl Climb {
                 at,
                 window_cycles: stretch.window_cycles(),
                 floors: evidence.floors(),
-                span: duration(span),
+                span: duration(stretch.lasted()),
                 live,
                 growth,
                 evidence,
@@ -145,7 +148,7 @@ impl Climb {
     }
 
     /// Whether the rise had stopped at the end of the run, too late for a withdrawal: over the last part the floor rose
-    /// at less than a fifth of its mean rate.
+    /// at less than half of its mean rate.
     pub(super) fn has_stopped(&self, now: f64, ladder: &Ladder) -> bool {
         let since = now - self.start;
         let part = (LAST_PART * self.span).max(LAST_PART_SINCE * since);
@@ -153,8 +156,8 @@ impl Climb {
             return false;
         }
         floors_apart(ladder, now, part).is_some_and(|(before, latest)| {
-            let mean = STILL_RISING * part * (latest.mib() - self.from.mib()) / since;
-            latest.mib() - before.mib() < mean
+            let mean = part * (latest.mib() - self.from.mib()) / since;
+            latest.mib() - before.mib() < GOING_ON * mean
         })
     }
 }

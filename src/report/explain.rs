@@ -38,7 +38,7 @@ fn in_words(process: &ProcessSummary) -> Vec<String> {
     // What came before the last flag has been taken back.
     for flag in &process.flags[flagged.unwrap_or_default()..] {
         match flag {
-            Flag::Leak(rise) => lines.extend(flag_in_words(rise)),
+            Flag::Leak(rise) => lines.extend(rise_in_words("flagged", rise)),
             Flag::Withdrawn(withdrawal) => lines.push(format!(
                 "withdrawn {}: {}",
                 moment(withdrawal.cycle, withdrawal.at),
@@ -50,6 +50,9 @@ fn in_words(process: &ProcessSummary) -> Vec<String> {
     let Some(judgement) = &process.judgement else {
         return lines;
     };
+    if let Some(rise) = process.leak_at_last() {
+        lines.extend(rise_in_words("not flagged; found at the end", rise));
+    }
     match (&judgement.nearest, &judgement.verdict) {
         (Some(nearest), _) => lines.extend(miss_in_words(nearest, flagged.is_some())),
         (None, Verdict::Leak(Leak::Floor(_) | Leak::Strict(_) | Leak::OverBudget(_))) => {}
@@ -64,10 +67,10 @@ fn in_words(process: &ProcessSummary) -> Vec<String> {
     lines
 }
 
-fn flag_in_words(rise: &Rise) -> Vec<String> {
+fn rise_in_words(how: &str, rise: &Rise) -> Vec<String> {
     let moment = moment(rise.cycle, rise.at);
     let head = format!(
-        "flagged {moment}, in {}",
+        "{how} {moment}, in {}",
         windows(rise.window_cycles, &rise.evidence)
     );
     std::iter::once(head)

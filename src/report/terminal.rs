@@ -216,6 +216,14 @@ impl<W: io::Write> Reporter for Terminal<W> {
             Event::Culprits { process, finding } => {
                 self.culprits(*process, &whose(*process, summary), finding)
             }
+            Event::Judged { process, .. } => {
+                let mut known = summary.processes.iter();
+                let judged = known.find(|known| known.process == *process);
+                match judged.and_then(ProcessSummary::leak_at_last) {
+                    Some(rise) => self.flagged(*process, rise, summary),
+                    None => Ok(()),
+                }
+            }
             _ => Ok(()),
         }
     }

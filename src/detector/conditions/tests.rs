@@ -1,6 +1,7 @@
 //! Each condition by itself, on made-up heaps.
 
 use super::super::ladder::Ladder;
+use super::super::stretch::Terms;
 use super::*;
 
 const RISES: usize = 6;
@@ -9,7 +10,7 @@ fn mib(mib: u64) -> Size {
     Size::from_mib(mib).expect("small")
 }
 
-/// What `of` says of the last groups of so many cycles, one cycle every `pace` seconds.
+/// What `of` says of the last groups of so many cycles, one cycle every `pace` seconds, while the program runs.
 fn on<T>(
     pace: f64,
     grouping: usize,
@@ -24,6 +25,7 @@ fn on<T>(
         at += pace;
     }
     let terms = Terms {
+        moment: Moment::Running,
         min_span: 20.0,
         min_rise: 6.0,
         first_cycle: 0.0,
@@ -56,9 +58,16 @@ fn is_met(condition: &Condition, live: &[u64]) -> bool {
     margin(condition, live).is_met()
 }
 
+/// The same once the run is over.
+fn at_last<T>(stretch: &Stretch, of: impl FnOnce(&Stretch) -> T) -> T {
+    let mut ended = stretch.clone();
+    ended.terms.moment = Moment::Ended;
+    of(&ended)
+}
+
 #[test]
 fn a_plain_rise_meets_every_condition() {
-    assert!(unmet(4.0, 1, &[10, 12, 14, 16, 18, 20, 22]).is_empty());
+    assert!(unmet(7.0, 1, &[10, 12, 14, 16, 18, 20, 22]).is_empty());
 }
 
 #[test]
@@ -69,19 +78,40 @@ fn a_short_rise_is_held_back() {
     );
 }
 
+/// How long a rise between these floors must last: while the program runs, and once the run is over.
+fn needed(from: u64, to: u64) -> (f64, f64) {
+    let (floors, longest) = ([from, to], 0.0);
+    needed_after(longest, &floors)
+}
+
+fn needed_after(longest_swing: f64, floors: &[u64]) -> (f64, f64) {
+    on(10.0, 1, floors.len() - 1, floors, |stretch| {
+        let mut stretch = stretch.clone();
+        stretch.terms.longest_swing = longest_swing;
+        let rounded = |seconds: f64| (seconds * 10.0).round() / 10.0;
+        (
+            rounded(needed_span(&stretch)),
+            rounded(at_last(&stretch, needed_span)),
+        )
+    })
+}
+
+#[test]
+fn the_more_of_the_heap_is_new_the_longer_the_rise_must_last_while_the_program_runs() {
+    assert_eq!(needed(60, 70), (25.0, 20.0), "a sixth of the heap");
+    assert_eq!(needed(60, 100), (40.0, 20.0), "two thirds of it");
+    assert_eq!(needed(60, 140), (60.0, 20.0));
+    assert_eq!(needed(60, 600), (80.0, 20.0), "but no longer than this");
+    assert_eq!(needed(1, 11), (35.0, 20.0), "from 1 as from 20 MiB");
+}
+
 #[test]
 fn a_rise_must_outlast_what_the_process_gave_back() {
-    let terms = |min_span, longest_swing| Terms {
-        min_span,
-        min_rise: 6.0,
-        first_cycle: 0.0,
-        longest_swing,
-    };
-    assert!((needed_span(&terms(20.0, 20.0)) - 30.0).abs() < 1e-9);
-    assert!((needed_span(&terms(20.0, 2.0)) - 20.0).abs() < 1e-9);
+    assert_eq!(needed_after(30.0, &[60, 100]), (45.0, 45.0));
+    assert_eq!(needed_after(2.0, &[60, 100]), (40.0, 20.0));
     let at_one_moment = |stretch: &Stretch| {
         let mut free = stretch.clone();
-        free.terms = terms(0.0, 0.0);
+        free.terms.min_span = 0.0;
         LONG_ENOUGH.margin(&free).is_met()
     };
     assert!(!on(0.0, 1, 1, &[1, 9], at_one_moment), "no time is no rise");
@@ -89,9 +119,31 @@ fn a_rise_must_outlast_what_the_process_gave_back() {
 }
 
 #[test]
+fn a_rise_lasts_to_the_end_of_its_last_window() {
+    let live = [10, 10, 12, 12, 14, 14, 16, 16, 18, 18, 20, 20, 22, 22];
+    let seconds = on(2.0, 2, RISES, &live, |stretch| {
+        (stretch.span(), stretch.lasted())
+    });
+    assert_eq!(seconds, (24.0, 26.0));
+}
+
+#[test]
 fn one_tie_is_rounding_and_two_are_held_back() {
-    assert!(unmet(4.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
-    assert_eq!(unmet(4.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
+    assert!(unmet(6.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
+    assert_eq!(unmet(6.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
+}
+
+#[test]
+fn once_the_run_is_over_one_step_in_three_may_be_no_rise() {
+    let rising = |live: &[u64]| {
+        on(6.0, 1, live.len() - 1, live, |stretch| {
+            at_last(stretch, |ended| RISING.margin(ended).is_met())
+        })
+    };
+    assert!(rising(&[10, 12, 12, 14, 14, 16, 18]));
+    assert!(!rising(&[10, 12, 12, 14, 14, 14, 18]));
+    assert!(rising(&[10, 12, 12, 14]), "and one of few");
+    assert!(!rising(&[10, 12, 12, 12, 14]));
 }
 
 #[test]
@@ -128,8 +180,8 @@ fn a_margin_says_how_near_it_is() {
         (
             &NOT_SLOWING,
             &[0, 10, 20, 30, 32, 33],
-            "9.0 MiB/min, 45.0 MiB/min needed",
-            20.0,
+            "9.0 MiB/min, 30.0 MiB/min needed",
+            30.0,
         ),
     ] {
         assert_eq!(told(condition, live), (text.to_owned(), share), "{live:?}");
@@ -143,12 +195,12 @@ fn a_margin_says_how_near_it_is() {
 #[test]
 fn a_small_rise_is_held_back() {
     assert_eq!(
-        unmet(4.0, 1, &[10, 11, 12, 12, 13, 14, 15]),
+        unmet(6.0, 1, &[10, 11, 12, 12, 13, 14, 15]),
         ["large enough"]
     );
     let large = [200, 202, 205, 208, 212, 215, 219];
     assert_eq!(
-        unmet(4.0, 1, &large),
+        unmet(6.0, 1, &large),
         ["large enough"],
         "below 10 % of the heap"
     );
@@ -157,7 +209,7 @@ fn a_small_rise_is_held_back() {
 #[test]
 fn a_rise_back_to_an_old_height_is_held_back() {
     let rise = [30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28];
-    assert_eq!(unmet(4.0, 1, &rise), ["in new territory"]);
+    assert_eq!(unmet(9.0, 1, &rise), ["in new territory"]);
 }
 
 #[test]
@@ -167,28 +219,45 @@ fn a_floor_that_wanders_under_wide_noise_is_held_back() {
             .map(|floor| [ceiling, floor])
             .concat()
     };
-    assert!(unmet(2.0, 2, &noisy(60)).is_empty());
-    assert_eq!(unmet(2.0, 2, &noisy(200)), ["clear of the noise"]);
+    assert!(unmet(3.0, 2, &noisy(60)).is_empty());
+    assert_eq!(unmet(3.0, 2, &noisy(200)), ["clear of the noise"]);
 }
 
 #[test]
 fn a_rise_that_slows_is_held_back() {
+    let slowing = [10, 20, 28, 34, 38, 41, 44];
     assert_eq!(
-        unmet(4.0, 1, &[10, 20, 28, 34, 37, 39, 41]),
-        ["not slowing"]
+        unmet(14.0, 1, &slowing),
+        ["not slowing", "still rising at its end"]
     );
+    on(14.0, 1, RISES, &slowing, |stretch| {
+        at_last(stretch, |ended| {
+            assert!(RISING_AT_THE_END.margin(ended).is_met());
+            assert!(!NOT_SLOWING.margin(ended).is_met());
+        });
+    });
 }
 
 #[test]
 fn a_plateau_at_the_very_end_is_held_back() {
     let rise = [100, 120, 140, 160, 220, 222, 224];
-    assert_eq!(unmet(4.0, 1, &rise), ["still rising at its end"]);
+    assert_eq!(unmet(14.0, 1, &rise), ["still rising at its end"]);
+    let slower = [100, 120, 140, 160, 190, 206, 210];
+    on(14.0, 1, RISES, &slower, |stretch| {
+        assert!(!RISING_AT_THE_END.margin(stretch).is_met());
+        at_last(stretch, |ended| {
+            assert!(
+                RISING_AT_THE_END.margin(ended).is_met(),
+                "no better moment comes"
+            );
+        });
+    });
 }
 
 #[test]
 fn the_later_part_of_a_warm_up_is_held_back() {
     let rise = [10, 25, 40, 50, 52, 54, 56, 58, 60, 62];
-    assert_eq!(unmet(4.0, 1, &rise), ["not slower than before it"]);
+    assert_eq!(unmet(7.0, 1, &rise), ["not slower than before it"]);
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! The whole rule, on made-up heaps.
+
+use super::*;
+
+/// What the rule says in the end of live heaps in MiB, one cycle every `pace` milliseconds.
+fn reason(pace: u64, live: impl IntoIterator<Item = u64>) -> String {
+    watch(pace, live).verdict(None).reason()
+}
+
+fn watch(pace: u64, live: impl IntoIterator<Item = u64>) -> FloorRule {
+    let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
+    for (number, live) in (0..).zip(live) {
+        let at = Duration::from_millis(u64::from(number) * pace);
+        rule.observe(number, at, Size::from_bytes(live * MIB));
+    }
+    rule
+}
+
+#[test]
+fn any_one_condition_holds_a_flag_back() {
+    let noisy = |ceiling| {
+        [10, 12, 14, 16, 18, 20, 22]
+            .map(|floor| [ceiling, floor])
+            .concat()
+    };
+    let plain = [10, 12, 14, 16, 18, 20, 22];
+    assert!(watch(7_000, plain).climb.is_some());
+    assert!(watch(4_000, noisy(60)).climb.is_some());
+    let held_back: [(&str, u64, &[u64]); 10] = [
+        ("too short", 3_000, &plain),
+        (
+            "too short for one that doubles the heap",
+            6_000,
+            &[20, 24, 28, 32, 36, 40, 44],
+        ),
+        (
+            "shorter than a swing",
+            7_000,
+            &[10, 12, 14, 16, 18, 20, 10, 15, 20, 25, 30, 35, 40],
+        ),
+        ("two ties", 7_000, &[10, 12, 12, 14, 14, 16, 18]),
+        ("too small", 7_000, &[10, 11, 12, 12, 13, 14, 15]),
+        (
+            "an old height",
+            9_000,
+            &[30, 30, 30, 30, 30, 30, 30, 30, 10, 13, 16, 19, 22, 25, 28],
+        ),
+        ("in the noise", 4_000, &noisy(200)),
+        ("slowing", 14_000, &[10, 20, 28, 34, 38, 41, 44]),
+        ("a plateau", 14_000, &[100, 120, 140, 160, 220, 222, 224]),
+        (
+            "slower than before",
+            7_000,
+            &[10, 25, 40, 50, 52, 54, 56, 58, 60, 62],
+        ),
+    ];
+    for (why, pace, live) in held_back {
+        assert!(watch(pace, live.iter().copied()).climb.is_none(), "{why}");
+    }
+    assert!(watch(20_000, [3, 7, 14, 29]).climb.is_some());
+    assert!(
+        watch(20_000, [3, 7, 10, 29]).climb.is_none(),
+        "three cycles are enough only when they double"
+    );
+}
+
+#[test]
+fn a_rise_that_would_have_to_last_longer_is_a_leak_once_the_run_is_over() {
+    let rule = watch(4_000, [20, 24, 28, 32, 36, 40, 44]);
+    assert!(rule.climb.is_none());
+    assert_eq!(
+        rule.verdict(None).reason(),
+        "live heap rose across 6 windows of 1 cycle, 20 to 44 MiB in 24 s"
+    );
+    assert!(rule.growth().is_some());
+    assert!(rule.nearest().is_none(), "it is a leak");
+}
+
+#[test]
+fn the_state_stays_bounded() {
+    let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
+    for number in 0..100_000 {
+        let live = Size::from_bytes(u64::from(20 + number % 50 + number / 5_000) * MIB);
+        rule.observe(number, Duration::from_secs(u64::from(number)), live);
+    }
+    let windows: usize = (0..rule.ladder.levels())
+        .map(|level| rule.ladder.windows(level).len())
+        .sum();
+    assert!(
+        rule.ladder.levels() == 17 && windows <= 17 * 56,
+        "{windows}"
+    );
+}
+
+#[test]
+fn a_flat_heap_is_clean_and_says_what_would_have_shown() {
+    assert_eq!(
+        reason(500, [20; 121]),
+        "121 cycles in 60 s: floor 20 MiB -> 20 MiB over the last two thirds; a leak above 6.0 MiB/min would have shown"
+    );
+}
+
+#[test]
+fn what_cannot_be_told_is_inconclusive() {
+    assert!(reason(9_000, [20; 6]).starts_with("6 cycles seen, 14 needed"));
+    assert!(reason(500, [20; 60]).starts_with("lasted 29 s, 40 s needed"));
+    let stepped = (0..99).map(|cycle| if cycle < 66 { 20 } else { 25 });
+    assert!(reason(500, stepped).starts_with("floor still rose by 5 MiB in the last third"));
+}
+
+#[test]
+fn a_rise_that_has_not_lasted_yet_is_told() {
+    assert_eq!(
+        reason(500, (0..20).map(|cycle| 20 + 2 * cycle)),
+        "rising across 6 windows for 6.5 s (a leak if it goes on to 20 s)"
+    );
+}
+
+#[test]
+fn a_heap_that_went_higher_late_is_not_clean() {
+    let peaks = (0..99).map(|cycle| {
+        if cycle % 2 == 0 {
+            20
+        } else {
+            30 + cycle / 66 * 9
+        }
+    });
+    assert_eq!(
+        reason(500, peaks),
+        "highest live heap still rose by 9 MiB in the last third: run longer"
+    );
+}
+
+#[test]
+fn a_rise_that_has_stopped_at_the_end_is_inconclusive() {
+    let rise = (0..80).map(|cycle| 60 + cycle / 4).chain([80; 44]);
+    assert_eq!(
+        reason(500, rise),
+        "rose by 20 MiB, had stopped when the run ended: run longer"
+    );
+}
