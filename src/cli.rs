@@ -105,9 +105,16 @@ pub struct Args {
     #[arg(long = "for", value_name = "DURATION", env = "GCWATCH_FOR", value_parser = duration)]
     run_for: Option<Duration>,
 
+    /// Run this beside the command; when it ends, end the command, then judge
+    ///
+    /// A load or a test, given to `sh -c`. It reads nothing, and what it prints goes to stderr; if it fails, gcwatch exits
+    /// as it did. If the command ends first, it gets SIGTERM. Example: `--while 'hey -z 2m http://localhost:8080/'`.
+    #[arg(long = "while", value_name = "COMMAND", env = "GCWATCH_WHILE")]
+    beside: Option<OsString>,
+
     /// SIGKILL this long after a SIGTERM that gcwatch sent
     ///
-    /// Only for a stop that gcwatch asked for (`--for`, `--on-leak stop`). Example: `--kill-after 30s`.
+    /// Only for a stop that gcwatch asked for (`--for`, `--while`, `--on-leak stop`). Example: `--kill-after 30s`.
     #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = duration)]
     kill_after: Duration,
 
@@ -217,6 +224,7 @@ Exit status, the first that applies:
   125      gcwatch itself failed or was misused
   126/127  COMMAND cannot be run / is not found
   COMMAND's own, where it failed by itself; the same signal where it died of one
+  that of --while, where its command failed by itself
   23       verdict leak, with --on-leak fail or stop
   24       verdict inconclusive, with --on-inconclusive fail, or no GC cycle at all
   137      COMMAND did not end when gcwatch asked it to, and was killed
@@ -314,6 +322,8 @@ pub struct Config {
     pub baseline: Option<(PathBuf, f64)>,
     /// End the command after this long.
     pub run_for: Option<Duration>,
+    /// Run this beside the command, and end the command when it ends.
+    pub beside: Option<OsString>,
     /// Kill it this long after it was asked to end.
     pub kill_after: Duration,
     /// What the command gets as its stderr.
@@ -379,6 +389,16 @@ impl Args {
                 "`--echo` works only with `--from`: the text of a command goes to stderr anyway",
             );
         }
+        if let Some(beside) = &self.beside {
+            if !has_command {
+                return usage(
+                    "`--while` runs beside a command, and `--from` runs none: leave one of the two out",
+                );
+            }
+            if beside.is_empty() {
+                return usage("`--while` wants a command, as in `--while './load.sh'`");
+            }
+        }
         if is_stdout(&self.json) {
             if has_command {
                 return usage(
@@ -433,6 +453,7 @@ impl Args {
             leak_exit_code: self.leak_exit_code,
             limit: self.limit,
             run_for: self.run_for,
+            beside: self.beside,
             kill_after: self.kill_after,
             stderr: match self.stderr {
                 StderrName::Auto => Stderr::Auto,

@@ -16,7 +16,7 @@ pub enum End {
 pub enum Cause {
     /// Of itself, or by somebody else's signal.
     Itself,
-    /// Because gcwatch asked it to (`--for`, `--on-leak stop`).
+    /// Because gcwatch asked it to (`--for`, `--while`, `--on-leak stop`).
     Asked,
     /// Because gcwatch had asked it to in vain, and killed it.
     Killed,
@@ -47,6 +47,8 @@ const HAD_TO_BE_KILLED: u8 = 137;
 pub struct Reasons {
     /// How the command ended, and why; `None` for a saved log.
     pub ended: Option<(End, Cause)>,
+    /// How the command of `--while` failed, if it did so of itself.
+    pub beside: Option<End>,
     /// What the gate objects to.
     pub breach: Option<Breach>,
     /// The exit code of a leak.
@@ -57,15 +59,28 @@ pub struct Reasons {
 
 /// How gcwatch ends: the first of these that is so.
 pub fn decide(reasons: &Reasons) -> Exit {
+    if let Some(failure) = own_failure(reasons) {
+        return match failure {
+            End::Code(code) => Exit::Code(code),
+            End::Signal(signal) => Exit::Signal(signal),
+        };
+    }
     match (reasons.ended, reasons.breach) {
-        (Some((End::Signal(signal), Cause::Itself)), _) => Exit::Signal(signal),
-        (Some((End::Code(code), Cause::Itself)), _) if code != 0 => Exit::Code(code),
         (_, Some(Breach::Leak)) => Exit::Code(reasons.leak_exit_code),
         (_, Some(Breach::Inconclusive)) => Exit::Code(INCONCLUSIVE),
         (Some((_, Cause::Killed)), _) => Exit::Code(HAD_TO_BE_KILLED),
         _ if reasons.report_failed => Exit::Code(FAILED),
         _ => Exit::Code(0),
     }
+}
+
+/// How the command failed of itself, or else that of `--while`.
+fn own_failure(reasons: &Reasons) -> Option<End> {
+    let command = match reasons.ended {
+        Some((end, Cause::Itself)) if end != End::Code(0) => Some(end),
+        _ => None,
+    };
+    command.or(reasons.beside)
 }
 
 #[cfg(test)]
@@ -75,6 +90,7 @@ mod tests {
     fn exit(ended: Option<(End, Cause)>, breach: Option<Breach>, report_failed: bool) -> Exit {
         decide(&Reasons {
             ended,
+            beside: None,
             breach,
             leak_exit_code: 23,
             report_failed,
@@ -141,9 +157,29 @@ mod tests {
     }
 
     #[test]
+    fn the_command_of_while_comes_behind_the_command_and_before_the_verdict() {
+        let exit = |ended, beside| {
+            decide(&Reasons {
+                ended: Some(ended),
+                beside: Some(beside),
+                breach: Some(Breach::Leak),
+                leak_exit_code: 23,
+                report_failed: true,
+            })
+        };
+        for ended in [(End::Code(0), Cause::Itself), (End::Code(3), Cause::Asked)] {
+            assert_eq!(exit(ended, End::Code(7)), Exit::Code(7));
+            assert_eq!(exit(ended, End::Signal(9)), Exit::Signal(9));
+        }
+        let failed = (End::Code(3), Cause::Itself);
+        assert_eq!(exit(failed, End::Code(7)), Exit::Code(3));
+    }
+
+    #[test]
     fn the_exit_code_of_a_leak_is_the_users_choice() {
         let reasons = Reasons {
             ended: None,
+            beside: None,
             breach: Some(Breach::Leak),
             leak_exit_code: 99,
             report_failed: false,

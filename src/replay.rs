@@ -110,6 +110,7 @@ impl Replay {
         self.say(&failures);
         let reasons = |reports: &Reports| Reasons {
             ended: None,
+            beside: None,
             breach: config.gate.check(&reports.summary),
             leak_exit_code: config.leak_exit_code,
             report_failed: reports.have_failed(),

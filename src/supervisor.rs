@@ -3,6 +3,7 @@
 //! One loop waits for everything: signals, the command's stderr, deadlines, our own stderr. Each turn names what happened
 //! and then handles it; only there does anything change.
 
+mod beside;
 mod deadlines;
 mod descriptors;
 mod environment;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use tokio::time::sleep_until;
 
+use self::beside::Beside;
 use self::deadlines::{Deadlines, Hold, is_due};
 use self::flow::Flow;
 use self::reap::Change;
@@ -124,6 +126,8 @@ struct Watch<'a> {
     flow: Flow<'a>,
     signals: Signals,
     deadlines: Deadlines,
+    /// The command of `--while`.
+    beside: Option<Beside>,
     /// Whether gcwatch asked the command to end, and how hard.
     cause: Cause,
     end: Option<End>,
@@ -152,8 +156,12 @@ impl<'a> Watch<'a> {
         let flow = Flow::new(config, command, spawned, inherited, started)?;
         // Not sooner: a report may go to a descriptor that we were given.
         descriptors::let_go();
+        let beside = config.beside.as_deref();
         Ok(Self {
             config,
+            beside: beside
+                .map(|command| Beside::start(command, inherited))
+                .transpose()?,
             command: spawned.pid,
             signals: Signals::new(inherited)?,
             flow,
@@ -286,14 +294,26 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Looks what became of the command.
+    /// Looks what became of the command, and of that of `--while`.
     fn reap(&mut self) {
-        if self.end.is_some() {
-            reap::orphans();
-            return;
+        let command = self.end.is_none().then_some(self.command);
+        let beside = self.beside.as_ref().and_then(Beside::running);
+        let children: Vec<Pid> = command.into_iter().chain(beside).collect();
+        for (child, change) in reap::look(&children) {
+            match (change, &mut self.beside) {
+                (change, _) if child == self.command => self.command_changed(change),
+                (Change::Ended(end), Some(beside)) => {
+                    beside.ended(end);
+                    self.stop("the command of --while has ended");
+                }
+                _ => {}
+            }
         }
-        match reap::look(self.command) {
-            Some(Change::Ended(end)) => {
+    }
+
+    fn command_changed(&mut self, change: Change) {
+        match change {
+            Change::Ended(end) => {
                 tracing::info!(?end, cause = ?self.cause, "the command ended");
                 self.end = Some(end);
                 self.stopping = None;
@@ -303,12 +323,15 @@ impl<'a> Watch<'a> {
                 self.deadlines.kill = None;
                 self.deadlines.look = None;
                 self.deadlines.drain = Some(Instant::now() + DRAIN);
+                if let Some(beside) = &mut self.beside {
+                    beside.terminate();
+                    self.deadlines.kill = Some(Instant::now() + self.config.kill_after);
+                }
             }
-            Some(Change::Stopped(number)) => {
+            Change::Stopped(number) => {
                 self.stopping = StopSignal::new(number);
                 self.deadlines.flush = self.stopping.map(|_| Instant::now() + DRAIN);
             }
-            None => {}
         }
     }
 
@@ -329,9 +352,13 @@ impl<'a> Watch<'a> {
             self.stop_now();
         }
         if is_due(&mut self.deadlines.kill) {
-            tracing::info!("the command did not end, so it is killed");
-            self.cause = Cause::Killed;
-            signals::kill_now(self.command);
+            if self.end.is_none() {
+                tracing::info!("the command did not end, so it is killed");
+                self.cause = Cause::Killed;
+                signals::kill_now(self.command);
+            } else if let Some(beside) = &self.beside {
+                beside.kill();
+            }
         }
         // Whoever sees that there is none stops without waiting.
         is_due(&mut self.deadlines.flush);
@@ -459,8 +486,9 @@ impl<'a> Watch<'a> {
             (Cause::Killed, Some(end)) if end != End::Signal(nix::libc::SIGKILL) => Cause::Asked,
             (cause, _) => cause,
         };
-        let exit = self.flow.finish(self.end, cause);
-        while !self.flow.sink.is_done() && !self.abandoned {
+        let beside = self.beside.as_ref().and_then(Beside::failure);
+        let exit = self.flow.finish(self.end, cause, beside);
+        while self.is_awaited() {
             match self.next(None).await? {
                 Happening::Signal(arrival) => self.signal(arrival, None),
                 Happening::Deadline => self.deadline(),
@@ -468,5 +496,11 @@ impl<'a> Watch<'a> {
             }
         }
         Ok(exit)
+    }
+
+    /// Whether something is not over yet although the command is: what our stderr has to take, or the command of `--while`.
+    fn is_awaited(&self) -> bool {
+        let runs = self.beside.as_ref().and_then(Beside::running).is_some();
+        runs || !(self.flow.sink.is_done() || self.abandoned)
     }
 }

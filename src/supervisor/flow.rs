@@ -135,11 +135,12 @@ impl<'a> Flow<'a> {
     }
 
     /// The run is over: judges and reports. Our stderr may take longer.
-    pub(super) fn finish(&mut self, end: Option<End>, cause: Cause) -> Exit {
+    pub(super) fn finish(&mut self, end: Option<End>, cause: Cause, beside: Option<End>) -> Exit {
         let wall = Some(self.started.elapsed());
         self.event(&Event::Ended { end, wall });
         let reasons = |reports: &Reports| Reasons {
             ended: end.map(|end| (end, cause)),
+            beside,
             breach: self.config.gate.check(&reports.summary),
             leak_exit_code: self.config.leak_exit_code,
             report_failed: reports.have_failed(),

@@ -20,27 +20,26 @@ pub(super) fn is_init() -> bool {
     getpid().as_raw() == 1
 }
 
-/// Looks what became of the command, by its own number, since children may have been inherited from before our exec. The
+/// Looks what became of our children, by their own numbers, since others may have been inherited from before our exec. The
 /// first process of a namespace also takes in what became of the orphans.
-pub(super) fn look(command: Pid) -> Option<Change> {
-    if !is_init() {
-        return wait(command.as_raw()).and_then(|(_, status)| change(status));
-    }
-    let mut last = None;
-    // Until there is none: several SIGCHLD may have become one.
-    while let Some((child, status)) = wait(ANY) {
-        if child == command.as_raw() {
-            last = change(status);
+pub(super) fn look(children: &[Pid]) -> Vec<(Pid, Change)> {
+    let mut found = Vec::new();
+    let mut note = |(child, status)| {
+        let child = Pid::from_raw(child);
+        let change = change(status).filter(|_| children.contains(&child));
+        found.extend(change.map(|change| (child, change)));
+    };
+    if is_init() {
+        // Until there is none: several SIGCHLD may have become one.
+        while let Some(any) = wait(ANY) {
+            note(any);
+        }
+    } else {
+        for child in children {
+            wait(child.as_raw()).into_iter().for_each(&mut note);
         }
     }
-    last
-}
-
-/// Takes in orphans that ended, once the command has.
-pub(super) fn orphans() {
-    if is_init() {
-        while wait(ANY).is_some() {}
-    }
+    found
 }
 
 /// Any child, to waitpid(2).

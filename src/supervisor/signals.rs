@@ -19,7 +19,7 @@ use self::stops::{stop_again, stop_self, stops};
 use crate::error::Error;
 
 /// The signal dispositions and the mask that gcwatch was started with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Inherited {
     mask: SigSet,
     /// Whether SIGPIPE was ignored; Rust ignores it before `main`.

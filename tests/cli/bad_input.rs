@@ -63,6 +63,15 @@ fn a_bad_command_line_is_said_in_one_line() {
         "`--echo` works only with `--from`: the text of a command goes to stderr anyway; see `gcwatch --help`",
     );
     refuses(
+        ["--while", "true", "--from", "x"],
+        "`--while` runs beside a command, and `--from` runs none: leave one of the two out; see `gcwatch --help`",
+    );
+    with_command(
+        "--while",
+        "",
+        "`--while` wants a command, as in `--while './load.sh'`; see `gcwatch --help`",
+    );
+    refuses(
         ["--from", "x", "--", "true"],
         "`--from` judges a saved log and runs no command: leave one of the two out; see `gcwatch --help`",
     );
@@ -150,7 +159,7 @@ fn each_option_has_an_environment_twin_and_the_command_line_wins() {
             count += 1;
         }
     }
-    assert_eq!(count, 19);
+    assert_eq!(count, 21);
 }
 
 #[test]

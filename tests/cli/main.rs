@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod baseline;
+mod beside;
 mod culprit;
 mod exit;
 mod explain;

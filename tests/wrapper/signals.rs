@@ -7,7 +7,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::bare::{GCWATCH, as_bare, is_running, pid, pid_in, script, wait_until};
+use crate::bare::{GCWATCH, as_bare, is_running, marked, pid, pid_in, script, wait_until};
 use crate::support::{Gcwatch, Running, command};
 
 /// Names each signal that comes, one line each, in one write; ends at SIGTERM.
@@ -163,13 +163,19 @@ fn sg_4_signals_get_through_while_stderr_floods() {
 }
 
 #[test]
-fn sg_5_a_signal_at_the_very_start_is_not_lost() {
+fn sg_5_a_signal_at_the_very_start_is_neither_lost_nor_leaves_an_orphan() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mark = folder.path().to_str().expect("a plain path");
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
         for _ in 0..50 {
-            let running = Gcwatch::new(["-q"]).script("exec sleep 100").start();
+            let running = Gcwatch::new(["-q"])
+                .env("MARK", mark)
+                .script("exec sleep 100")
+                .start();
             // Wherever gcwatch is now: before its own setup it dies of it, later the command does.
             running.signal(signal);
             running.finish().dies_of(signal);
+            assert_eq!(marked(mark), [], "{signal}");
         }
     }
 }

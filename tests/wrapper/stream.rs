@@ -136,12 +136,14 @@ fn st_5_a_trace_behind_a_prompt_goes() {
 
 #[test]
 fn st_6_a_prompt_is_shown_at_once_and_a_lone_g_soon() {
-    let mut running = Gcwatch::new(["-q"])
+    let (mut running, mut stdin) = Gcwatch::new(["-q"])
         .script("printf 'Password: ' >&2; read x; printf g >&2; read y; exit 4")
-        .input("a\nb\n")
-        .start();
+        .start_fed();
+    // The command waits for the answer, and would wait for ever.
     running.wait_for("Password: ");
+    stdin.write_all(b"a\n").expect("it reads");
     running.wait_for("g");
+    stdin.write_all(b"b\n").expect("it reads");
     let done = running.finish().exits(4);
     assert_eq!(done.stderr(), "Password: g");
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::bare::{GCWATCH, end_of, is_running, pid_in, state, wait_until};
+use nix::unistd::Pid;
+
+use crate::bare::{GCWATCH, end_of, is_running, marked, pid_in, state, wait_until};
 use crate::support::{command, trace};
 
 /// Runs a command that leaves a daemon behind; the daemon goes on when a line comes through a named pipe, its descriptor 9.
@@ -151,20 +153,13 @@ fn sv_2_a_survivor_notices_that_the_reader_has_gone() {
 #[test]
 fn sv_2_no_process_stays_behind_the_last_survivor() {
     let left = Left::behind("pipe", "read x <&9");
-    let mark = format!("MARK={}", left.folder.path().display());
-    let has_mark = |process: &std::path::Path| {
-        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-        let is_relay = std::fs::read_to_string(process.join("comm"))
-            .is_ok_and(|name| name == "gcwatch-relay\n");
-        is_relay && crate::support::contains(&environment, &mark)
-    };
-    let relays = || -> Vec<i32> {
-        std::fs::read_dir("/proc")
-            .expect("processes")
-            .flatten()
-            .filter(|process| has_mark(&process.path()))
-            .filter_map(|process| process.file_name().to_str()?.parse().ok())
-            .collect()
+    let mark = left.folder.path().to_str().expect("a plain path");
+    let relays = || -> Vec<Pid> {
+        let is_relay = |pid: &Pid| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name == "gcwatch-relay\n")
+        };
+        marked(mark).into_iter().filter(is_relay).collect()
     };
     // It takes its name a moment after gcwatch has ended.
     wait_until("a relay is there", || !relays().is_empty());
@@ -175,7 +170,6 @@ fn sv_2_no_process_stays_behind_the_last_survivor() {
     left.go();
     // The end of the file comes when the relay lets go of stderr.
     assert_eq!(left.rest(), "bye\n");
-    let relay = nix::unistd::Pid::from_raw(relay);
     wait_until("the relay ends", || !is_running(relay));
 }
 
