@@ -1,6 +1,6 @@
 //! The command line. Each option's text is its manual: the first line for `-h`, all of it for `--help`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -389,16 +389,7 @@ impl Args {
                 "`--echo` works only with `--from`: the text of a command goes to stderr anyway",
             );
         }
-        if let Some(beside) = &self.beside {
-            if !has_command {
-                return usage(
-                    "`--while` runs beside a command, and `--from` runs none: leave one of the two out",
-                );
-            }
-            if beside.is_empty() {
-                return usage("`--while` wants a command, as in `--while './load.sh'`");
-            }
-        }
+        check_beside(self.beside.as_deref(), has_command)?;
         if is_stdout(&self.json) {
             if has_command {
                 return usage(
@@ -507,6 +498,20 @@ fn naming(
         profile_out,
         served,
     })
+}
+
+/// Whether a command can run beside that one.
+fn check_beside(beside: Option<&OsStr>, has_command: bool) -> Result<(), Error> {
+    let usage = |text: &str| Err(Error::Usage(text.into()));
+    match beside {
+        Some(_) if !has_command => usage(
+            "`--while` runs beside a command, and `--from` runs none: leave one of the two out",
+        ),
+        Some(beside) if beside.is_empty() => {
+            usage("`--while` wants a command, as in `--while './load.sh'`")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads a duration as Go writes it.

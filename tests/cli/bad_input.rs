@@ -159,7 +159,7 @@ fn each_option_has_an_environment_twin_and_the_command_line_wins() {
             count += 1;
         }
     }
-    assert_eq!(count, 21);
+    assert_eq!(count, 23);
 }
 
 #[test]
