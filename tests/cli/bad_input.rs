@@ -159,7 +159,13 @@ fn each_option_has_an_environment_twin_and_the_command_line_wins() {
             count += 1;
         }
     }
-    assert_eq!(count, 23);
+    // As many as `-h` lists, besides --help and --version.
+    let short = Gcwatch::new(["-h"]).run().stdout();
+    let listed = short.lines().filter(|line| {
+        let option = line.trim_start().trim_start_matches("-q, ");
+        line.starts_with("  ") && option.starts_with("--")
+    });
+    assert_eq!(count, listed.count());
 }
 
 #[test]
