@@ -92,6 +92,14 @@ impl Thirds {
 }
 
 #[cfg(test)]
+impl Thirds {
+    /// How much it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.windows.capacity() * size_of::<Window>()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::size::Size;

@@ -11,5 +11,6 @@ mod logs;
 mod processes;
 mod replay;
 mod reports;
+mod services;
 mod signs;
 mod support;

@@ -83,6 +83,12 @@ fn the_state_stays_bounded() {
         let live = Size::from_bytes(u64::from(20 + number % 50 + number / 5_000) * MIB);
         rule.observe(number, Duration::from_secs(u64::from(number)), live);
     }
+    let of_levels: usize = (0..rule.ladder.levels())
+        .map(|level| rule.ladder.windows(level).capacity() * size_of::<Window>())
+        .sum();
+    // Twenty levels last for a million cycles, and one more for each time as many again.
+    let of_a_million = 20 * of_levels / rule.ladder.levels() + rule.thirds.bytes();
+    assert!(of_a_million < 96 << 10, "{of_a_million} bytes");
     let windows: usize = (0..rule.ladder.levels())
         .map(|level| rule.ladder.windows(level).len())
         .sum();

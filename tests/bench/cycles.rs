@@ -1,0 +1,55 @@
+//! What a cycle costs the detector, by hand: `cargo bench --bench cycles`.
+//!
+//! A million cycles of several shapes and paces; the average over all of them, and over the costliest thousand in a row.
+
+#![expect(clippy::print_stdout, reason = "that is what it is for")]
+
+use std::time::{Duration, Instant};
+
+use gcwatch::detector::{Detector, DetectorConfig};
+use gcwatch::size::{MIB, Size};
+
+const CYCLES: u32 = 1_000_000;
+const CHUNK: u32 = 1_000;
+
+/// A live heap in MiB by the number of the cycle.
+type Shape = (&'static str, fn(u64) -> u64);
+
+const SHAPES: [Shape; 5] = [
+    ("flat", |_| 40),
+    ("noise", |cycle| 40 + cycle * 7_919 % 23),
+    ("sawtooth", |cycle| 20 + cycle % 200),
+    ("staircase", |cycle| 20 + cycle / 500 % 100),
+    ("leak", |cycle| 20 + cycle / 100),
+];
+
+fn main() {
+    println!(
+        "{:10} {:>8} {:>10} {:>16}",
+        "shape", "pace", "ns a cycle", "costliest 1,000"
+    );
+    for (name, live) in SHAPES {
+        for pace in [10, 100, 1_000, 10_000] {
+            let mut detector = Detector::new(&DetectorConfig::default());
+            let mut costliest = Duration::ZERO;
+            let begun = Instant::now();
+            for chunk in 0..CYCLES / CHUNK {
+                let chunk_begun = Instant::now();
+                for number in chunk * CHUNK..(chunk + 1) * CHUNK {
+                    let at = Duration::from_millis(u64::from(number) * pace);
+                    let live = Size::from_bytes(live(number.into()) * MIB);
+                    std::hint::black_box(detector.observe(number, Some(at), live));
+                }
+                costliest = costliest.max(chunk_begun.elapsed());
+            }
+            let each = begun.elapsed() / CYCLES;
+            let costliest = costliest / CHUNK;
+            println!(
+                "{name:10} {:>5} ms {:>10} {:>16}",
+                pace,
+                each.as_nanos(),
+                costliest.as_nanos()
+            );
+        }
+    }
+}
