@@ -129,6 +129,18 @@ impl Writes {
             return false;
         }
         self.is_going_on = true;
+        if let ([reading], [only]) = (&mut self.readings[..], &takers[..])
+            && let [index] = only[..]
+            && let line = &mut reading.open[index]
+            && line.pieces.is_empty()
+            && let Some(bytes) = &mut line.detached
+        {
+            // Nothing waits for it.
+            bytes.extend_from_slice(write);
+            let behind = self.window.next();
+            advance(&self.expected, reading, index, write, behind);
+            return true;
+        }
         let piece = self.window.hold(write);
         let mut more = Vec::new();
         for (reading, takers) in self.readings.iter_mut().zip(takers) {
@@ -139,10 +151,12 @@ impl Writes {
             };
             for index in others {
                 let mut other = reading.clone();
-                advance(&self.expected, &mut other, *index, piece, write);
+                other.open[*index].pieces.push(piece);
+                advance(&self.expected, &mut other, *index, write, piece + 1);
                 more.push(other);
             }
-            advance(&self.expected, reading, *last, piece, write);
+            reading.open[*last].pieces.push(piece);
+            advance(&self.expected, reading, *last, write, piece + 1);
         }
         self.readings.append(&mut more);
         true
@@ -159,7 +173,7 @@ impl Writes {
                     let mut reading = reading.clone();
                     reading.interrupt();
                     reading.open[index] = other;
-                    reading.writing = Some(line.first());
+                    reading.writing = Some(line.id);
                     reading.cost += FOREIGN;
                     others.push(reading);
                 }
@@ -238,7 +252,7 @@ impl Writes {
             }
             self.readings.retain(|reading| reading.has_whole(&line));
             for reading in &mut self.readings {
-                reading.whole.retain(|(own, _)| own.pieces != line.pieces);
+                reading.whole.retain(|(own, _)| own.id != line.id);
             }
             self.take(&line, out);
             self.pass_over(out);
@@ -259,15 +273,26 @@ impl Writes {
 
     /// A line is whole: takes it away, or leaves it where it came if it is none after all.
     fn take(&mut self, line: &Line, out: &mut Split) {
-        let bytes = match &line.detached {
-            Some(bytes) => bytes.clone(),
-            None => self.window.line(&line.pieces),
-        };
+        let bytes = self.bytes(line);
         if self.take_line(&bytes, line.is_torn(), out) {
             self.window.take(&line.pieces);
         } else if line.detached.is_some() {
-            self.window.text(&bytes, &mut out.text);
+            self.put_back(line, out);
         }
+    }
+
+    /// All bytes of a line.
+    fn bytes(&self, line: &Line) -> Vec<u8> {
+        let mut bytes = line.detached.clone().unwrap_or_default();
+        bytes.extend(self.window.line(&line.pieces));
+        bytes
+    }
+
+    /// A line is none after all whose beginning is no longer where it came: its bytes go out together, late.
+    fn put_back(&mut self, line: &Line, out: &mut Split) {
+        let bytes = self.bytes(line);
+        self.window.take(&line.pieces);
+        self.window.text(&bytes, &mut out.text);
     }
 
     /// Whether a whole line counts here; if so it is taken.
@@ -313,12 +338,8 @@ impl Writes {
             .collect();
         for line in stale {
             self.readings.truncate(1);
-            self.readings[0]
-                .open
-                .retain(|other| other.first() != line.first());
-            if let Some(bytes) = &line.detached {
-                self.window.text(bytes, &mut out.text);
-            }
+            self.readings[0].open.retain(|other| other.id != line.id);
+            self.put_back(&line, out);
         }
     }
 
@@ -339,10 +360,10 @@ impl Writes {
         let (mut kept, mut given_up) = (Vec::new(), Vec::new());
         for mut line in std::mem::take(&mut reading.open) {
             if line.is_certain() && kept.len() < MOST_LINES {
-                if line.detached.is_none() {
-                    line.detached = Some(self.window.line(&line.pieces));
-                    self.window.take(&line.pieces);
-                }
+                let bytes = self.window.line(&line.pieces);
+                line.detached.get_or_insert_default().extend(bytes);
+                self.window.take(&line.pieces);
+                line.pieces.clear();
                 kept.push(line);
                 continue;
             }
@@ -362,8 +383,8 @@ impl Writes {
         for line in open.into_iter().flatten() {
             // One that the end of its process cut short is nobody's riddle.
             self.near_misses += u64::from(is_near_miss(line.tokens) && !line.was_cut_short());
-            if let Some(bytes) = &line.detached {
-                self.window.text(bytes, &mut out.text);
+            if line.detached.is_some() {
+                self.put_back(&line, out);
             }
         }
         self.readings.clear();
@@ -476,15 +497,21 @@ fn takers(reading: &Reading, write: &[u8]) -> Vec<usize> {
     takers
 }
 
-/// The write belongs to that line.
-fn advance(expected: &Expected, reading: &mut Reading, index: usize, piece: PieceId, write: &[u8]) {
+/// The write belongs to that line; `behind` is the number of the piece that comes next.
+fn advance(
+    expected: &Expected,
+    reading: &mut Reading,
+    index: usize,
+    write: &[u8],
+    behind: PieceId,
+) {
     for (other, line) in reading.open.iter_mut().enumerate() {
         if other != index {
             line.interrupt();
         }
     }
     let line = &mut reading.open[index];
-    if reading.writing != Some(line.first()) {
+    if reading.writing != Some(line.id) {
         reading.cost += SWITCH;
     }
     if line.detached.is_some() {
@@ -499,13 +526,13 @@ fn advance(expected: &Expected, reading: &mut Reading, index: usize, piece: Piec
         }
         (place, rest, tokens) = (next, behind, tokens + 1);
     }
-    line.advance(piece, write, place, tokens);
-    reading.writing = Some(line.first());
+    line.advance(place, tokens);
+    reading.writing = Some(line.id);
     let process = line.said.process;
     let writes_of_it = |other: &&Line| process.is_some() && other.said.process == process;
     if place.is_end() {
         let line = reading.open.remove(index);
-        reading.whole.push((line, piece + 1));
+        reading.whole.push((line, behind));
         reading.writing = None;
     } else if reading.open.iter().filter(writes_of_it).count() > 1 {
         // One process writes one line at a time.

@@ -193,3 +193,39 @@ fn is_number(write: &[u8]) -> bool {
         .iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
+
+#[test]
+fn a_line_that_is_surely_the_runtimes_outlasts_a_pause_and_the_text_does_not_wait() {
+    let tokens: Vec<&str> =
+        "gc |7| @|0.125|s |6|%|: |0.35|+|1.0|+|0.003| ms clock, |0.71|+|0|/|0.33|/|0|+|0.006| ms cpu, |10|->|12|->|5| MB, |11| MB goal, |0| MB stacks, |0| MB globals, |2| P|\n"
+            .split('|')
+            .collect();
+    let mut splitter = Splitter::new(Edges::Kept);
+    let mut out = Split::default();
+    let mut push = |splitter: &mut Splitter, write: &str| {
+        splitter.push(write.as_bytes(), &mut out);
+        out.clone()
+    };
+    for token in &tokens[..10] {
+        push(&mut splitter, token);
+    }
+    assert_eq!(push(&mut splitter, "a log line\n").text, b"");
+    let mut paused = Split::default();
+    splitter.release(&mut paused);
+    assert_eq!(paused.text, b"a log line\n");
+    assert_eq!(splitter.holding(), None);
+    for token in &tokens[10..] {
+        push(&mut splitter, "another\n");
+        push(&mut splitter, token);
+    }
+    let out = push(&mut splitter, "the end\n");
+    assert_eq!(out.cycles.len(), 1);
+    assert!(out.cycles[0].reassembled);
+    assert_eq!(out.trace, tokens.concat().as_bytes());
+    assert_eq!(
+        out.text,
+        ["another\n".repeat(tokens.len() - 10), "the end\n".into()]
+            .concat()
+            .as_bytes()
+    );
+}

@@ -10,7 +10,11 @@ const CERTAIN: usize = 6;
 /// A line that may be a trace line.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// The writes that make it; its first one names it.
+    /// The number of its first piece, which no other line has.
+    pub(super) id: PieceId,
+    /// Its beginning, once that is no longer among the held writes because the text around it had to go on.
+    pub(super) detached: Option<Vec<u8>>,
+    /// The held writes that make it, or what came since.
     pub(super) pieces: Vec<PieceId>,
     /// The last token edge that they reached.
     pub(super) place: Place,
@@ -28,8 +32,6 @@ pub(super) struct Line {
     last: Option<(Place, bool)>,
     /// What its numbers say.
     pub(super) said: Said,
-    /// Its bytes, once they are no longer among the held ones because the text around them had to go on.
-    pub(super) detached: Option<Vec<u8>>,
     /// For how many other lines it was passed over since.
     pub(super) passed_over: usize,
 }
@@ -39,6 +41,8 @@ impl Line {
     pub(super) fn new(piece: PieceId, place: Place, tokens: usize, is_at_edge: bool) -> Self {
         let by_tokens = tokens == 1 && is_at_edge;
         Self {
+            id: piece,
+            detached: None,
             pieces: vec![piece],
             place,
             tokens,
@@ -48,14 +52,8 @@ impl Line {
             by_tokens,
             last: by_tokens.then_some((Place::START, false)),
             said: Said::default(),
-            detached: None,
             passed_over: 0,
         }
-    }
-
-    /// The number of its first piece, which no other line has.
-    pub(super) fn first(&self) -> PieceId {
-        self.pieces[0]
     }
 
     /// Whether other bytes came in between.
@@ -83,8 +81,8 @@ impl Line {
         self.by_tokens || !self.is_interrupted
     }
 
-    /// It goes on with a write of so many whole tokens.
-    pub(super) fn advance(&mut self, piece: PieceId, write: &[u8], place: Place, tokens: usize) {
+    /// It goes on with so many whole tokens.
+    pub(super) fn advance(&mut self, place: Place, tokens: usize) {
         let one = tokens == 1 && self.is_at_edge;
         self.last = one.then_some((self.place, self.is_interrupted));
         self.tears += usize::from(self.is_interrupted);
@@ -93,7 +91,6 @@ impl Line {
         self.place = place;
         self.tokens += tokens;
         self.is_at_edge = true;
-        self.add(piece, write);
     }
 
     /// It goes on with a write that is no whole tokens; it has to be walked anew.
@@ -121,13 +118,6 @@ impl Line {
         other.tears += usize::from(!behind_tear);
         other.is_interrupted = false;
         Some(other)
-    }
-
-    fn add(&mut self, piece: PieceId, write: &[u8]) {
-        match &mut self.detached {
-            Some(bytes) => bytes.extend_from_slice(write),
-            None => self.pieces.push(piece),
-        }
     }
 }
 
@@ -157,7 +147,7 @@ impl Reading {
             .open
             .iter()
             .map(|line| {
-                let is_writing = self.writing == Some(line.first());
+                let is_writing = self.writing == Some(line.id);
                 (line.place, line.is_at_edge, is_writing, line.said)
             })
             .collect();
@@ -171,13 +161,14 @@ impl Reading {
         self.open
             .iter()
             .chain(whole)
-            .filter(|line| line.detached.is_none())
-            .map(Line::first)
+            .filter_map(|line| line.pieces.first().copied())
             .min()
     }
 
     /// Whether it has the same whole line.
     pub(super) fn has_whole(&self, line: &Line) -> bool {
-        self.whole.iter().any(|(own, _)| own.pieces == line.pieces)
+        self.whole
+            .iter()
+            .any(|(own, _)| own.id == line.id && own.pieces == line.pieces)
     }
 }

@@ -96,11 +96,10 @@ impl Window {
         line
     }
 
-    /// These pieces are no text. The first ones of a detached line have left already.
+    /// These pieces are no text.
     pub(super) fn take(&mut self, pieces: &[PieceId]) {
         for id in pieces {
-            let index = id.checked_sub(self.first);
-            let index = index.and_then(|index| usize::try_from(index).ok());
+            let index = usize::try_from(id - self.first).ok();
             if let Some(piece) = index.and_then(|index| self.pieces.get_mut(index)) {
                 piece.is_taken = true;
             }
