@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::size::{MIB, Size};
 use crate::trace::Cycle;
 
 /// A Go process on the stream, numbered from 1 by first appearance.
@@ -31,6 +32,22 @@ struct Known {
     at: Option<Duration>,
     /// When it started at the latest, on the clock of arrivals. A late line only makes the estimate later.
     start: Option<Duration>,
+    live: Option<Size>,
+}
+
+impl Known {
+    /// How far a cycle's heap is from what this process's last cycle left behind, in MiB: what was live then is still there
+    /// when the next cycle starts, and the goal of that was set by it. It tells apart processes that started together.
+    fn misses(&self, cycle: &Cycle) -> u64 {
+        let (Some(live), true) = (self.live, cycle.number == self.number + 1) else {
+            return 0;
+        };
+        let mib = |size: Size| size.bytes() / MIB;
+        let lost = mib(live).saturating_sub(mib(cycle.heap.start));
+        // GOGC is 100 mostly, and below 4 MiB the goal stays (`mgcpacer.go`, heapMinimum).
+        let expected = (2 * mib(live)).max(4);
+        lost + cycle.goal.map_or(0, |goal| mib(goal).abs_diff(expected))
+    }
 }
 
 /// Tells the processes of one stream apart.
@@ -66,7 +83,8 @@ impl Demux {
             };
             cycle.number > known.number && is_later
         };
-        // The successor by number first, then the smallest gap, then the nearest start, then who was heard last.
+        // The successor by number first, then the smallest gap, then the likeliest heap, then the nearest start, then who was
+        // heard last.
         let found = (0..self.known.len())
             .rev()
             .filter(|index| {
@@ -76,6 +94,7 @@ impl Demux {
                 let known = &self.known[*index];
                 (
                     cycle.number - known.number,
+                    known.misses(cycle),
                     known
                         .start
                         .unwrap_or_default()
@@ -94,6 +113,7 @@ impl Demux {
             number: cycle.number,
             at: cycle.at,
             start: first,
+            live: cycle.heap.live,
         });
         let forgotten = (self.known.len() > MOST_PROCESSES).then(|| self.known.remove(0).id);
         Assigned {
@@ -154,6 +174,33 @@ mod tests {
             processes(&[(1, 10, None), (2, 20, None), (1, 5, None), (2, 9, None)]),
             [1, 1, 2, 2]
         );
+    }
+
+    #[test]
+    fn of_processes_that_started_together_each_goes_on_where_its_heap_was() {
+        let cycle = |number: u32, live: u32| {
+            let (start, goal) = (live + live / 2, live * 2);
+            let line = format!(
+                "gc {number} @0.{number}00s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, {start}->{start}->{live} MB, {goal} MB goal, 0 MB stacks, 0 MB globals, 2 P\n"
+            );
+            match parse(line.as_bytes()) {
+                Some(Trace::Cycle(cycle)) => cycle,
+                other => panic!("{line:?} is {other:?}"),
+            }
+        };
+        let mut demux = Demux::default();
+        let mut own = [None; 4];
+        for number in 1..=9 {
+            // Another order each time.
+            for turn in 0..4 {
+                let which = (turn * (number % 2 * 2 + 1) + number) % 4;
+                let live = [10, 20, 30, 40][which as usize];
+                let arrived = Duration::from_millis(u64::from(number) * 100 + u64::from(turn));
+                let process = demux.assign(&cycle(number, live), Some(arrived)).process;
+                let own: &mut Option<ProcessId> = &mut own[which as usize];
+                assert_eq!(*own.get_or_insert(process), process, "cycle {number}");
+            }
+        }
     }
 
     #[test]
