@@ -1,6 +1,7 @@
 //! The heap profile of real Go programs, read from outside.
 
 mod growth;
+mod harm;
 mod locating;
 mod mutated;
 mod politeness;
