@@ -49,7 +49,7 @@ const STUCK: Duration = Duration::from_millis(300);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// So long what was seen may be thought over when the run has ended.
-const HEAR_OUT: Duration = Duration::from_secs(1);
+const HEAR_OUT: Duration = Duration::from_secs(2);
 
 /// What a pipe holds at most: behind the command's end, so much may still be its own.
 const PIPE_HOLDS: usize = 1 << 20;

@@ -61,6 +61,15 @@ impl Culprit {
     }
 }
 
+/// The live heap of a GC cycle, to the byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExactLive {
+    /// The cycle's number.
+    pub cycle: u32,
+    /// What it found live.
+    pub bytes: u64,
+}
+
 /// What is known of the lines that hold the growth of one process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finding {
@@ -70,6 +79,8 @@ pub struct Finding {
     pub note: Option<String>,
     /// The files of two profiles, of the beginning of the rise and of its end.
     pub profiles: Option<[String; 2]>,
+    /// The live heap that the program's memory told last, which the trace has in whole MiB only.
+    pub live: Option<ExactLive>,
 }
 
 /// What a comparison came to.

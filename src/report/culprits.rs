@@ -67,6 +67,15 @@ pub(super) struct FindingLine {
     culprit_note: Option<String>,
     /// Two files, of the beginning of the rise and of its end; null without `--profile-out`.
     profiles: Option<[String; 2]>,
+    /// The live heap to the byte, from the program's memory; all other sizes are the trace's, in whole MiB. Null where it was
+    /// not read.
+    exact_live_heap: Option<ExactLiveLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExactLiveLine {
+    cycle: u32,
+    bytes: u64,
 }
 
 impl From<&Finding> for FindingLine {
@@ -75,6 +84,10 @@ impl From<&Finding> for FindingLine {
             culprits: finding.culprits.iter().map(CulpritLine::from).collect(),
             culprit_note: finding.note.clone(),
             profiles: finding.profiles.clone(),
+            exact_live_heap: finding.live.map(|live| ExactLiveLine {
+                cycle: live.cycle,
+                bytes: live.bytes,
+            }),
         }
     }
 }

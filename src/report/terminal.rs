@@ -105,19 +105,16 @@ impl<W: io::Write> Terminal<W> {
         self.line(&format!("{whose}withdrawn at {at}: {why}, {how}"))
     }
 
-    /// The lines that leak, and again only where they are others than before.
+    /// The lines that leak, and again only where another one comes first.
     fn culprits(&mut self, process: ProcessId, whose: &str, finding: &Finding) -> io::Result<()> {
-        let sites = |finding: &Finding| -> Vec<String> {
-            let sites = finding
-                .culprits
-                .iter()
-                .map(|culprit| culprit.site.to_string());
-            sites.take(MOST_PROCESS_LINES).collect()
+        let first = |finding: &Finding| {
+            let first = finding.culprits.first();
+            first.map(|culprit| culprit.site.to_string())
         };
         let known = self.found.iter().position(|(known, _)| *known == process);
         let known = known.map(|index| self.found.remove(index).1);
         let known = known.as_ref();
-        if known.is_none_or(|known| sites(known) != sites(finding)) {
+        if known.is_none_or(|known| first(known) != first(finding)) {
             for line in culprits::in_words(finding) {
                 self.leak(&format!("{whose}{line}"))?;
             }

@@ -17,6 +17,15 @@ const SEVERAL: u32 = 3;
 /// the clock does.
 const EARLY: Duration = Duration::from_millis(30);
 
+/// A contradiction counts for so many cycles.
+const RECENT: u32 = 6;
+
+/// An image that others were excluded for must be the only one so often.
+const SURE: u32 = 3;
+
+/// So many cycles are compared with what memory says.
+const PATIENT: u32 = 300;
+
 /// After the first of these many cycles each is a reason to look, later only those whose count is a power of two.
 const EAGER: u32 = 8;
 
@@ -28,8 +37,10 @@ pub(super) struct Trail {
     cycles: u32,
     /// The only image that fitted, and when we looked, on the clock of arrivals.
     fits: Option<(Image, Duration)>,
-    /// Images that it cannot be, though it began with them.
-    excluded: Vec<Image>,
+    /// In how many looks in a row that one was the only one.
+    streak: u32,
+    /// Images that it seems not to be, though it began with them, and at which of its cycles that was seen.
+    contradicted: Vec<(Image, u32)>,
 }
 
 impl Trail {
@@ -38,7 +49,8 @@ impl Trail {
             start: Duration::MAX,
             cycles: 0,
             fits: None,
-            excluded: Vec::new(),
+            streak: 0,
+            contradicted: Vec::new(),
         }
     }
 
@@ -48,12 +60,18 @@ impl Trail {
         self.cycles = self.cycles.saturating_add(1);
         self.start = self.start.min(start);
         let (image, looked) = self.fits?;
-        (arrived > looked && self.may_be(&image, LATE)).then_some(image)
+        let is_sure = self.contradicted.is_empty() || self.streak >= SURE;
+        (is_sure && arrived > looked && self.may_be(&image, LATE)).then_some(image)
     }
 
     /// Whether this cycle is a reason to look at the images again.
     pub(super) fn wants_a_look(&self) -> bool {
         self.cycles <= EAGER || self.cycles.is_power_of_two()
+    }
+
+    /// Whether this cycle is one to compare with what the images' memory says.
+    pub(super) fn wants_a_comparison(&self) -> bool {
+        self.cycles <= PATIENT
     }
 
     /// Takes what a look showed, which was over at `looked`.
@@ -63,17 +81,28 @@ impl Trail {
             fitting.next().filter(|_| fitting.next().is_none())
         };
         let prompt = || only(PROMPT).filter(|_| self.cycles >= SEVERAL);
-        self.fits = only(LATE).or_else(prompt).map(|image| (*image, looked));
+        let fits = only(LATE).or_else(prompt).copied();
+        let is_same = fits.is_some() && fits == self.fits.map(|(image, _)| image);
+        self.streak = if is_same { self.streak + 1 } else { 1 };
+        self.fits = fits.map(|image| (image, looked));
     }
 
-    /// The images that it may be, as far as is known, where its promptest line came in time or as late as can be.
-    pub(super) fn suspects<'a>(&'a self, images: &'a [Image]) -> impl Iterator<Item = &'a Image> {
-        self.fitting(images, LATE)
+    /// The images that began when it did.
+    pub(super) fn suspects(&self, images: &[Image]) -> impl Iterator<Item = Image> {
+        let fits = |image: &&Image| self.may_be(image, LATE);
+        images.iter().filter(fits).copied()
     }
 
-    /// It cannot be this image.
-    pub(super) fn exclude(&mut self, image: Image) {
-        self.excluded.push(image);
+    /// What these images' memory says is not what the last cycle's line says. For a while they count as excluded: not for
+    /// ever, since of processes that print at the same moment a line may be taken for another's.
+    pub(super) fn contradicted_by(&mut self, images: impl IntoIterator<Item = Image>) {
+        let cycles = self.cycles;
+        self.contradicted
+            .retain(|(_, at)| cycles.saturating_sub(*at) < RECENT);
+        for image in images {
+            self.contradicted.retain(|(known, _)| *known != image);
+            self.contradicted.push((image, cycles));
+        }
     }
 
     fn fitting<'a>(
@@ -81,7 +110,9 @@ impl Trail {
         images: &'a [Image],
         late: Duration,
     ) -> impl Iterator<Item = &'a Image> {
-        let fits = move |image: &&Image| self.may_be(image, late) && !self.excluded.contains(image);
+        let fits = move |image: &&Image| {
+            self.may_be(image, late) && self.contradicted.iter().all(|(known, _)| known != *image)
+        };
         images.iter().filter(fits)
     }
 
@@ -142,15 +173,35 @@ mod tests {
         assert_eq!(pid(1005, &cycles, &images), None);
     }
 
-    #[test]
-    fn of_images_that_began_together_the_one_that_is_not_excluded_is_taken() {
+    /// The process of cycles of which one of two images that began together says something else, at these cycles.
+    fn pid_with(contradictions: &[(u32, i32)], cycles: u32) -> Option<i32> {
         let images = [image(7, 1000), image(8, 1010)];
         let mut trail = Trail::new();
-        trail.cycle(millis(20), millis(1005));
-        assert_eq!(trail.suspects(&images).count(), 2);
-        trail.exclude(images[0]);
-        trail.look(&images, millis(21));
-        assert_eq!(trail.cycle(millis(30), millis(1005)), Some(images[1]));
+        (1..=cycles).find_map(|cycle| {
+            let found = trail.cycle(millis(u64::from(cycle) * 10), millis(1005));
+            let of_cycle = contradictions.iter().filter(|(at, _)| *at == cycle);
+            let said =
+                of_cycle.flat_map(|(_, pid)| images.iter().filter(|image| image.pid == *pid));
+            trail.contradicted_by(said.copied().collect::<Vec<_>>());
+            trail.look(&images, millis(u64::from(cycle) * 10 + 1));
+            found.map(|image| image.pid)
+        })
+    }
+
+    #[test]
+    fn of_images_that_began_together_the_one_that_memory_does_not_contradict_is_taken() {
+        assert_eq!(pid_with(&[(2, 7), (4, 7)], 10), Some(8));
+        assert_eq!(pid_with(&[(2, 8), (3, 8), (4, 8), (5, 8)], 10), Some(7));
+        // Not before it was the only one three times.
+        assert_eq!(pid_with(&[(2, 7)], 4), None);
+        // A line that was another's is forgotten, in time.
+        let mixed_up = [(1, 7), (1, 8), (9, 7), (10, 7), (11, 7)];
+        assert_eq!(pid_with(&mixed_up, 20), Some(8));
+        // Both are contradicted again and again: the lines are mixed up.
+        let both: Vec<(u32, i32)> = (1..100)
+            .map(|cycle| (cycle, 7 + i32::from(cycle % 2 == 0)))
+            .collect();
+        assert_eq!(pid_with(&both, 100), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fetch::ProfileUrl;
-use crate::culprit::growth::{self, Finding, Ranking};
+use crate::culprit::growth::{self, ExactLive, Finding, Ranking};
 use crate::culprit::history::History;
 use crate::culprit::pprof::{About, Profile, read_profile, write_profile};
 use crate::culprit::{Bucket, Frame, Program, Refusal, Snapshot, scale};
@@ -45,6 +45,7 @@ pub(super) struct Profiling {
     source: Source,
     history: History,
     due: Option<Instant>,
+    live: Option<ExactLive>,
     /// Why no more are taken, or why the last one could not be.
     trouble: Option<String>,
     is_over: bool,
@@ -69,6 +70,7 @@ impl Profiling {
             source,
             history: History::default(),
             due: None,
+            live: None,
             trouble: None,
             is_over: false,
         }
@@ -115,6 +117,9 @@ impl Profiling {
                 self.trouble = Some(trouble);
             }
         }
+        if let Source::Live(program) = &self.source {
+            self.live = exact_live(program).or(self.live);
+        }
         let now = Instant::now();
         self.due = Some(now + interval.max((now - began) * READING_SHARE));
     }
@@ -143,6 +148,7 @@ impl Profiling {
             culprits: ranking.culprits,
             note,
             profiles: None,
+            live: self.live,
         }
     }
 
@@ -220,6 +226,13 @@ fn take_live(program: &Program, history: &History) -> Result<Taken, String> {
     // Not known of every release; the heap is without them.
     let goroutines = program.goroutines().unwrap_or_default();
     Ok((snapshot, goroutines))
+}
+
+/// `None` where a cycle ended meanwhile, or it is not known where to look.
+fn exact_live(program: &Program) -> Option<ExactLive> {
+    let cycle = program.gc_cycle().ok()?;
+    let bytes = program.live_heap().ok()?;
+    (program.gc_cycle().ok()? == cycle).then_some(ExactLive { cycle, bytes })
 }
 
 /// Why no site is shown.

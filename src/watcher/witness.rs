@@ -21,6 +21,8 @@ const MOST_SUSPECTS: usize = 32;
 /// A process whose cycles come.
 struct Process {
     trail: Trail,
+    /// What it may be, while that is not known.
+    images: Vec<Image>,
     image: Option<Image>,
     sight: Sight,
     /// When it started at the latest, on the clock of arrivals.
@@ -143,6 +145,7 @@ impl Witness {
         let started = arrived.saturating_sub(age);
         let process = self.processes.entry(id).or_insert_with(|| Process {
             trail: Trail::new(),
+            images: Vec::new(),
             image: None,
             sight: Sight::None,
             started,
@@ -186,23 +189,29 @@ impl Witness {
         if let Some(image) = trail.cycle(arrived, started) {
             process.image = Some(image);
             self.identified(id, image);
-        } else if trail.wants_a_look() {
+            return;
+        }
+        if trail.wants_a_look() {
             let mut images = writers(self.watched.command, self.watched.stderr);
             images.retain(|image| !taken.contains(image));
-            let suspects: Vec<Image> = trail.suspects(&images).copied().collect();
-            if self.watched.naming.reading != Reading::Off
-                && (2..=MOST_SUSPECTS).contains(&suspects.len())
-            {
-                for image in suspects {
-                    let program = suspect(&mut self.suspects, image.pid);
-                    if program.is_some_and(|program| contradicts(program, number, live_mib)) {
-                        trail.exclude(image);
-                    }
-                }
-            }
             tracing::debug!(?id, ?started, ?images, "who may that be?");
-            trail.look(&images, self.watched.started.elapsed());
+            process.images = images;
+        } else if process.images.len() < 2 || !trail.wants_a_comparison() {
+            return;
         }
+        if self.watched.naming.reading != Reading::Off {
+            process.images.retain(|image| !taken.contains(image));
+            let suspects: Vec<Image> = trail.suspects(&process.images).collect();
+            let programs = &mut self.suspects;
+            let mut contradicts_line = |image: &Image| {
+                let program = suspect(programs, image.pid);
+                program.is_some_and(|program| contradicts(program, number, live_mib))
+            };
+            if (2..=MOST_SUSPECTS).contains(&suspects.len()) {
+                trail.contradicted_by(suspects.into_iter().filter(|image| contradicts_line(image)));
+            }
+        }
+        trail.look(&process.images, self.watched.started.elapsed());
     }
 
     fn identified(&mut self, id: ProcessId, image: Image) {

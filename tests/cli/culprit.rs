@@ -142,6 +142,20 @@ fn names_the_leaks(name: &str, process: &Value, sites: usize) {
     assert!(process["pid"].is_i64(), "{name}");
 }
 
+/// To the byte, and the same as the trace's for that cycle: it is read behind the last line but a few.
+fn knows_the_live_heap(name: &str, process: &Value) {
+    let exact = &process["exact_live_heap"];
+    let bytes = exact["bytes"].as_u64().expect("a size");
+    assert_ne!(bytes % (1 << 20), 0, "{name}: {exact}");
+    if exact["cycle"] == process["last_cycle"] {
+        assert_eq!(
+            Some(bytes >> 20 << 20),
+            process["live_heap"]["last_bytes"].as_u64(),
+            "{name}: {exact}"
+        );
+    }
+}
+
 /// All at once: they wait most of the time.
 #[test]
 fn the_lines_that_leak_are_named_in_all_releases_and_builds() {
@@ -166,6 +180,7 @@ fn the_lines_that_leak_are_named_in_all_releases_and_builds() {
     for (run, sites) in runs {
         let (name, process, done) = run.finish();
         names_the_leaks(&name, &process, sites);
+        knows_the_live_heap(&name, &process);
         let (file, number) = &marked("LEAK:session")[0];
         done.says(&format!(
             " of the growth: sessions.(*Store).New {file}:{number}\n"

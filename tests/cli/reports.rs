@@ -64,6 +64,7 @@ struct Process {
     culprits: Vec<serde_json::Value>,
     culprit_note: Option<String>,
     profiles: Option<[String; 2]>,
+    exact_live_heap: Option<serde_json::Value>,
     nearest_miss: Option<Miss>,
     trend: Option<Trend>,
     signs: Vec<Sign>,

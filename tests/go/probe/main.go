@@ -35,7 +35,7 @@ const usage = `usage: probe COMMAND
   trees N           build and drop N trees of 8191 nodes in each of two goroutines: nothing but
                     allocations
   tree              run two children that make garbage, sharing stderr
-  prefork N         run N children at once that make garbage of different kinds for 2s, sharing
+  prefork N         run N children at once that make garbage for 30 cycles and more, sharing
                     stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`
 
 // easyPace makes some 15 GC cycles a second.
@@ -296,7 +296,9 @@ func preforked(index int) {
 		kept[i] = make([]byte, 1<<20)
 	}
 	quiet := makeGarbage(1, easyPace)
-	time.Sleep(2 * time.Second)
+	for cycles() < uint32(30+5*index) {
+		time.Sleep(time.Millisecond)
+	}
 	quiet()
 	fmt.Printf("{\"pid\": %d, \"num_gc\": %d, \"kept_mib\": %d}\n", os.Getpid(), cycles(), len(kept))
 	runtime.KeepAlive(kept)
