@@ -1,7 +1,7 @@
 //! The command line. Each option's text is its manual: the first line for `-h`, all of it for `--help`.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -206,6 +206,10 @@ pub struct Args {
     #[arg(long, env = "GCWATCH_EXPLAIN", value_parser = FalseyValueParser::new())]
     explain: bool,
 
+    /// For the test binaries that `go test` runs: reports go to this folder, each named for its binary
+    #[arg(long, value_name = "DIR", hide = true)]
+    test_reports_in: Option<PathBuf>,
+
     /// Write nothing to stderr but errors
     #[arg(short, long, env = "GCWATCH_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
@@ -348,7 +352,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     let short = args.iter().any(|arg| arg == "-h");
     match Args::try_parse_from(args) {
-        Ok(args) => args.check().map(|config| Asked::Run(Box::new(config))),
+        Ok(args) => args
+            .of_test_binary()
+            .check()
+            .map(|config| Asked::Run(Box::new(config))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp if short => Ok(Asked::Text(short_help())),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Asked::Text(error.render())),
@@ -365,6 +372,34 @@ fn short_help() -> clap::builder::StyledStr {
 }
 
 impl Args {
+    /// Under `go test`, which starts each test binary in the folder of its package: reports go to the folder in which `go`
+    /// was started, and each binary has its own.
+    fn of_test_binary(mut self) -> Self {
+        let Some(folder) = self.test_reports_in.take() else {
+            return self;
+        };
+        let binary = self.command.first().map(Path::new);
+        let name = binary.and_then(Path::file_stem).unwrap_or_default();
+        let reports = [&mut self.trace_file, &mut self.json, &mut self.jsonl];
+        for path in reports.into_iter().flatten() {
+            let mut own = path.file_stem().unwrap_or_default().to_os_string();
+            own.push(".");
+            own.push(name);
+            if let Some(extension) = path.extension() {
+                own.push(".");
+                own.push(extension);
+            }
+            *path = folder.join(path.with_file_name(own));
+        }
+        for path in [&mut self.baseline, &mut self.profile_out]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&path);
+        }
+        self
+    }
+
     fn check(self) -> Result<Config, Error> {
         let usage = |text: &str| Err(Error::Usage(text.into()));
         let is_stdout =

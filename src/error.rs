@@ -65,7 +65,7 @@ impl Error {
     }
 
     /// For `map_err`: this failed while that was tried.
-    pub(crate) fn plumbing<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> Self {
+    pub fn plumbing<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> Self {
         move |source| Self::Plumbing {
             what,
             source: source.into(),

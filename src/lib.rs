@@ -8,6 +8,7 @@ pub mod detector;
 pub mod error;
 pub mod exit;
 pub mod gate;
+pub mod go_tool;
 pub mod godebug;
 pub mod limit;
 pub mod outputs;

@@ -1,12 +1,15 @@
 //! The `gcwatch` program: reads the command line, runs, says what failed, ends.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use gcwatch::cli::{self, Asked, Source};
+use gcwatch::cli::{self, Asked, Config, Source};
 use gcwatch::detector::Baseline;
 use gcwatch::error::Error;
 use gcwatch::exit::{Exit, FAILED};
+use gcwatch::gate::OnLeak;
+use gcwatch::go_tool::{self, GoTool};
 use gcwatch::{baseline, replay, supervisor};
 
 fn main() -> ExitCode {
@@ -37,7 +40,7 @@ fn run() -> Result<Exit, Error> {
                 });
             }
             match &config.source {
-                Source::Command(command) => supervisor::run(&config, command),
+                Source::Command(command) => run_command(&config, command),
                 Source::Log(path) => replay::run(&config, path),
             }
         }
@@ -45,6 +48,35 @@ fn run() -> Result<Exit, Error> {
             // A reader that closed the pipe early has seen enough.
             let _ = write!(anstream::stdout(), "{}", text.ansi());
             Ok(Exit::Code(0))
+        }
+    }
+}
+
+/// Runs a command; the go tool takes our place, and runs us again where it runs a program.
+fn run_command(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
+    let here = Error::plumbing("look where this is");
+    let ours = std::env::args_os().skip(1).take_while(|word| word != "--");
+    let wrapper: Vec<OsString> = std::iter::once(std::env::current_exe().map_err(&here)?.into())
+        .chain(ours)
+        .collect();
+    let folder = std::env::current_dir().unwrap_or_default();
+    match go_tool::look(command, &wrapper, &folder)? {
+        None => supervisor::run(config, command),
+        Some(GoTool::Runs(line)) => Err(supervisor::replace_by(&line)),
+        Some(GoTool::RunsNothing(subcommand)) => {
+            let what = format!("`go {subcommand}` runs no program to watch");
+            if config.gate.on_leak != OnLeak::Report {
+                return Err(Error::Usage(format!(
+                    "{what}, so `--on-leak` has nothing to judge"
+                )));
+            }
+            if !config.outputs.quiet {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "gcwatch: {what}: it runs as if without gcwatch"
+                );
+            }
+            Err(supervisor::replace_by(command))
         }
     }
 }

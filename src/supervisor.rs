@@ -78,6 +78,14 @@ pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
     Ok(exit)
 }
 
+/// Becomes a command that is not to be watched. Comes back only if that cannot be done.
+pub fn replace_by(command: &[OsString]) -> Error {
+    match signals::block_all() {
+        Ok(inherited) => spawn::replace_by(command, &inherited),
+        Err(error) => error,
+    }
+}
+
 fn watch(
     config: &Config,
     command: &[OsString],

@@ -15,7 +15,7 @@ use crate::godebug::{GODEBUG, merge};
 pub(super) fn with_trace() -> Vec<CString> {
     let prefix = [GODEBUG.as_bytes(), b"="].concat();
     let merged = merge(std::env::var_os(GODEBUG).as_deref().map(OsStr::as_bytes));
-    let mut environment = raw_environment();
+    let mut environment = unchanged();
     let Some(merged) = merged else {
         return environment;
     };
@@ -34,8 +34,9 @@ pub(super) fn with_trace() -> Vec<CString> {
     environment
 }
 
+/// Our environment to the byte.
 #[cfg(target_os = "linux")]
-fn raw_environment() -> Vec<CString> {
+pub(super) fn unchanged() -> Vec<CString> {
     let mut entries = Vec::new();
     #[expect(unsafe_code, reason = "std::env drops entries without `=`")]
     // SAFETY: `environ` is a list of C strings that ends with a null pointer (environ(7)); nobody changes it: gcwatch
@@ -50,8 +51,9 @@ fn raw_environment() -> Vec<CString> {
     entries
 }
 
+/// Our environment, as far as Rust can tell.
 #[cfg(not(target_os = "linux"))]
-fn raw_environment() -> Vec<CString> {
+pub(super) fn unchanged() -> Vec<CString> {
     let entry =
         |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
     std::env::vars_os()

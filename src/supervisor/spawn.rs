@@ -137,6 +137,23 @@ fn become_command(
     run().err().unwrap_or(Errno::UnknownErrno)
 }
 
+/// Becomes a command that is not watched, with all that gcwatch was started with. Comes back only if that failed.
+pub(super) fn replace_by(command: &[OsString], inherited: &Inherited) -> Error {
+    let Some(program) = command.first() else {
+        return Error::Usage("there is no command".into());
+    };
+    let arguments: Vec<CString> = command
+        .iter()
+        .filter_map(|word| CString::new(word.as_bytes()).ok())
+        .collect();
+    close_as_they_were();
+    let errno = inherited
+        .restore()
+        .and_then(|()| execvpe(&arguments[0], &arguments, &environment::unchanged()).map(|_| ()))
+        .err();
+    cannot_run(program, errno.unwrap_or(Errno::UnknownErrno))
+}
+
 /// dup2(2); its copy is not closed by exec, even where both are the same.
 fn redirect(from: RawFd, to: RawFd) -> Result<(), Errno> {
     #[expect(

@@ -6,6 +6,7 @@ mod beside;
 mod culprit;
 mod exit;
 mod explain;
+mod go_tool;
 mod leaky;
 mod logs;
 mod processes;

@@ -154,6 +154,12 @@ impl Gcwatch {
         self
     }
 
+    /// Where it is started, if not in the repository.
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// What it reads from stdin; nothing otherwise.
     pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();

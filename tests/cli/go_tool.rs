@@ -1,0 +1,124 @@
+//! `go` as the command: the program that it runs is watched, and not the tool.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Gcwatch, RELEASES, option, root};
+
+/// The go tool of a release.
+fn tool(release: &str) -> PathBuf {
+    let output = Command::new(root().join("tests/go/toolchain"))
+        .arg(release)
+        .output()
+        .expect("tests/go/toolchain runs");
+    assert!(output.status.success(), "{output:?}");
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
+}
+
+/// A module of two packages in a folder of its own, each with a test, and a program.
+fn module() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("go.mod", "module m\n\ngo 1.19\n");
+    write(
+        "main.go",
+        "package main\n\nimport (\n\t\"os\"\n\t\"runtime\"\n)\n\nfunc main() {\n\tfor i := 0; i < 20; i++ {\n\t\truntime.GC()\n\t}\n\t\
+         println(\"arguments\", len(os.Args))\n}\n",
+    );
+    for name in ["a", "b"] {
+        write(
+            &format!("{name}/{name}_test.go"),
+            &format!(
+                "package {name}\n\nimport (\n\t\"runtime\"\n\t\"testing\"\n)\n\nfunc TestIt(t *testing.T) {{\n\tfor i := 0; i < 20; i++ {{\n\t\truntime.GC()\n\t}}\n}}\n"
+            ),
+        );
+    }
+    folder
+}
+
+fn go(options: &[&str], release: &str, folder: &Path, arguments: &[&str]) -> Gcwatch {
+    let cache = root().join("target/go/tool-cache");
+    Gcwatch::new(options)
+        .watch(tool(release), arguments)
+        .folder(folder)
+        .env("GOCACHE", cache.join(release))
+        .env("GOPATH", cache.join("path"))
+        .env("GOENV", "off")
+        .env("GOTOOLCHAIN", "local")
+        .env("GOPROXY", "off")
+        .env("GOFLAGS", "-buildvcs=false")
+        .env("CGO_ENABLED", "0")
+}
+
+fn cycles(summary: &Path) -> u64 {
+    let bytes = fs::read(summary).expect("the summary");
+    let summary: Value = serde_json::from_slice(&bytes).expect("JSON");
+    summary["trace"]["cycles"].as_u64().expect("a count")
+}
+
+#[test]
+fn the_program_that_go_runs_is_watched_and_not_the_tool() {
+    for release in RELEASES {
+        let folder = module();
+        let options = ["--json", "its report.json"];
+        let done = go(&options, release, folder.path(), &["run", ".", "x", "y"])
+            .run()
+            .exits(0);
+        let done = done.says("arguments 3\n").says("gcwatch: ran ");
+        assert!(!done.stderr().contains("gc 1 @"), "{}", done.stderr());
+        // Of the tool and the compiler there would be other processes.
+        let summary = folder.path().join("its report.json");
+        let bytes = fs::read(&summary).expect("the summary");
+        let json: Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(json["processes"].as_array().map(Vec::len), Some(1));
+        assert!(cycles(&summary) >= 20);
+    }
+}
+
+#[test]
+fn each_test_binary_has_reports_of_its_own() {
+    for release in RELEASES {
+        let folder = module();
+        let options = ["-q", "--json", "report.json"];
+        let arguments = ["test", "-count=1", "./a", "./b"];
+        let done = go(&options, release, folder.path(), &arguments)
+            .run()
+            .exits(0);
+        assert_eq!(done.stdout().matches("ok  \t").count(), 2, "{done:?}");
+        for name in ["a", "b"] {
+            assert!(cycles(&folder.path().join(format!("report.{name}.json"))) >= 20);
+        }
+    }
+}
+
+#[test]
+fn other_subcommands_run_as_without_gcwatch() {
+    let folder = module();
+    let release = RELEASES[1];
+    let done = go(&[], release, folder.path(), &["env", "GODEBUG"])
+        .run()
+        .exits(0);
+    assert_eq!(done.stdout().trim(), "");
+    done.says_only("gcwatch: `go env` runs no program to watch: it runs as if without gcwatch");
+    let done = go(&["-q"], release, folder.path(), &["env", "GODEBUG"])
+        .run()
+        .exits(0);
+    assert_eq!(done.stderr(), "");
+    go(&["--on-leak", "fail"], release, folder.path(), &["build"])
+        .run()
+        .exits(125)
+        .says_only("gcwatch: `go build` runs no program to watch, so `--on-leak` has nothing to judge; see `gcwatch --help`");
+    let file = folder.path().join("x");
+    Gcwatch::new([option("json", &file)])
+        .watch(tool(release), ["run", "-exec", "sudo", "."])
+        .run()
+        .exits(125)
+        .says("leave yours out");
+}
