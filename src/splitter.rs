@@ -2,18 +2,17 @@
 //!
 //! Since Go 1.5 the runtime writes a trace line while the program runs, in some forty `write(2)` calls, and other threads
 //! log between them. Where the stream keeps the edges of writes (a packet pipe, see pipe(7)), a piece is either exactly
-//! the next token of a line or somebody else's text (`writes`). Where it does not, tears are looked for at token edges
-//! (`bytes`). Both work on the same `held` bytes: bytes in the order in which they came, some of which may be a trace line's.
+//! the next token of a line or somebody else's text (`writes`). Where it does not, the likeliest tears are looked for
+//! (`bytes`).
 //!
 //! A byte is text or trace. What is given up goes out as it came, in order.
 
 mod bytes;
-mod held;
 mod writes;
 
-use self::held::Held;
+use self::bytes::Bytes;
 use self::writes::Writes;
-use crate::trace::{Cycle, Place, Sibling, Step, Trace};
+use crate::trace::{Cycle, Place, Step};
 
 /// Whether a stream tells where one write ended and the next began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +62,8 @@ pub struct Splitter {
     edges: Edges,
     /// With edges: all there is to know.
     kept: Box<Writes>,
-    held: Held,
-    /// With lost edges: bytes that cannot be decided before more come.
-    undecided: Vec<u8>,
-    /// Whether the last byte of text was a newline, or none has come yet.
-    at_line_start: bool,
-    /// The last cycle: scan statistics come only behind one, and the next one is much like it.
-    last: Option<Cycle>,
-    near_misses: u64,
+    /// With lost edges: the same.
+    lost: Box<Bytes>,
     /// How many bytes have come out, as text or trace.
     taken: u64,
 }
@@ -81,11 +74,7 @@ impl Splitter {
         Self {
             edges,
             kept: Box::default(),
-            held: Held::default(),
-            undecided: Vec::new(),
-            at_line_start: true,
-            last: None,
-            near_misses: 0,
+            lost: Box::new(Bytes::new()),
             taken: 0,
         }
     }
@@ -95,7 +84,7 @@ impl Splitter {
         let before = out.len();
         match self.edges {
             Edges::Kept => self.kept.push(read, out),
-            Edges::Lost => self.push_bytes(read, out),
+            Edges::Lost => self.lost.push(read, out),
         }
         self.taken += (out.len() - before) as u64;
     }
@@ -103,63 +92,29 @@ impl Splitter {
     /// Whether bytes are held back that may become a trace line. If so, how many bytes have been decided so far: while that
     /// stays the same, it is the same bytes that wait.
     pub fn holding(&self) -> Option<u64> {
-        (self.kept.is_holding() || !self.held.is_empty() || !self.undecided.is_empty())
-            .then_some(self.taken)
+        (self.kept.is_holding() || self.lost.is_holding()).then_some(self.taken)
     }
 
     /// The stream paused: what is held was text after all.
     ///
-    /// A line of which the runtime surely wrote the beginning stays, only the text around it goes out: the thread that
+    /// With kept edges a line of which the runtime surely wrote the beginning stays, only the text around it goes out: the thread that
     /// writes it may wait for a processor.
     pub fn release(&mut self, out: &mut Split) {
         let before = out.len();
-        self.drop_undecided(out);
-        self.near_misses += self.held.release(out, &mut self.at_line_start);
+        self.lost.release(out);
         self.kept.release(out);
         self.taken += (out.len() - before) as u64;
     }
 
     /// The stream ended: everything left was text.
     pub fn finish(&mut self, out: &mut Split) {
-        self.drop_undecided(out);
-        self.near_misses += self.held.finish(out);
+        self.lost.release(out);
         self.kept.finish(out);
     }
 
     /// How many lines began like a trace line, `gc N @`, and were none: from a Go release that is not known here, maybe.
     pub fn near_misses(&self) -> u64 {
-        self.near_misses + self.kept.near_misses()
-    }
-
-    /// Passes text on, behind what is held.
-    fn text(&mut self, text: &[u8], out: &mut Split) {
-        let Some(last) = text.last() else { return };
-        self.at_line_start = *last == b'\n';
-        self.held.text(text, out);
-    }
-
-    fn drop_undecided(&mut self, out: &mut Split) {
-        let undecided = std::mem::take(&mut self.undecided);
-        self.text(&undecided, out);
-    }
-
-    /// Whether a whole line counts here; if so it is taken.
-    fn take_line(&mut self, line: &[u8], reassembled: bool, out: &mut Split) -> bool {
-        let Some(trace) = crate::trace::parse(line) else {
-            return false;
-        };
-        match trace {
-            Trace::Cycle(cycle) => {
-                self.last = Some(cycle.clone());
-                out.cycles.push(Taken { cycle, reassembled });
-            }
-            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if self.last.is_none() => {
-                return false;
-            }
-            Trace::Sibling(_) => {}
-        }
-        out.trace.extend_from_slice(line);
-        true
+        self.kept.near_misses() + self.lost.near_misses()
     }
 }
 
@@ -172,8 +127,6 @@ struct Walk {
     len: usize,
     /// How many tokens these are.
     tokens: usize,
-    /// Where the last of them begins, and its place.
-    last: Option<(usize, Place)>,
     /// What comes behind the edge.
     ahead: Ahead,
 }
@@ -192,7 +145,6 @@ enum Ahead {
 fn walk(mut place: Place, bytes: &[u8]) -> Walk {
     let mut len = 0;
     let mut tokens = 0;
-    let mut last = None;
     let ahead = loop {
         if place.is_end() {
             break Ahead::End;
@@ -202,7 +154,6 @@ fn walk(mut place: Place, bytes: &[u8]) -> Walk {
                 len: more,
                 place: next,
             } => {
-                last = Some((len, place));
                 len += more;
                 tokens += 1;
                 place = next;
@@ -215,7 +166,6 @@ fn walk(mut place: Place, bytes: &[u8]) -> Walk {
         place,
         len,
         tokens,
-        last,
         ahead,
     }
 }

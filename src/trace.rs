@@ -6,6 +6,7 @@ mod place;
 mod reading;
 mod shapes;
 mod token;
+mod ways;
 
 use std::time::Duration;
 

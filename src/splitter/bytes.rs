@@ -1,160 +1,409 @@
 //! Trace lines on a stream whose edges of writes are lost: a saved log, a terminal.
 //!
-//! Whole lines are always read. A torn one is put together where the other writer wrote whole lines. What each step does
-//! depends on the bytes alone, never on how they were cut into reads.
+//! Whole lines are always read. Torn ones are put together by a [`Search`], which begins where a line may begin. What is
+//! done depends on the bytes alone, never on how they were cut into reads.
 
-use super::writes::may_begin_trace;
-use super::{Ahead, Split, Splitter, Walk, first_line, is_near_miss, walk};
-use crate::trace::Place;
+mod habits;
+mod recent;
+mod relays;
+mod search;
+mod starts;
+mod surprise;
 
-impl Splitter {
+use self::habits::Habits;
+use self::recent::Told;
+use self::relays::Relays;
+use self::search::{Begin, Found, LOOKAHEAD, Search};
+use self::starts::{Start, first_start, may_be_start, start_at};
+use super::{Ahead, Split, Taken, is_near_miss, walk};
+use crate::trace::{Place, Trace, parse};
+
+/// So much of a read is looked at in one go.
+const PIECE: usize = 16 << 10;
+/// So many decided bytes are kept before the others, because they show what a text ends with.
+const CONTEXT: usize = 8;
+/// So much of the last text is kept, because its lines show how texts begin.
+const MOST_TEXT: usize = 2048;
+/// So many of the first bytes of a text show how it begins.
+const FIRST: usize = 8;
+/// Where a log begins with a torn line, so much of what follows shows how texts begin.
+const AT_FIRST: usize = 16 << 10;
+
+/// The state between two reads.
+#[derive(Debug)]
+pub(super) struct Bytes {
+    /// In order, as they came.
+    held: Vec<u8>,
+    /// So many of them are decided.
+    done: usize,
+    /// So many of them the search has seen.
+    at: usize,
+    /// Where a trace line was taken out: another may begin here, as at the start of a line.
+    behind_line: Option<usize>,
+    search: Search,
+    habits: Habits,
+    relays: Relays,
+    /// The last text, and how much of it the search has not learnt from.
+    text: Vec<u8>,
+    unlearnt: usize,
+    /// The first bytes of the text since the last trace line.
+    first: Vec<u8>,
+    /// Where lines began like a cycle's, whose bytes are not decided yet.
+    suspects: Vec<usize>,
+    near_misses: u64,
+}
+
+impl Bytes {
+    pub(super) fn new() -> Self {
+        Self {
+            held: Vec::new(),
+            done: 0,
+            at: 0,
+            behind_line: None,
+            search: Search::new(),
+            habits: Habits::new(),
+            relays: Relays::default(),
+            text: Vec::new(),
+            unlearnt: 0,
+            first: Vec::new(),
+            suspects: Vec::new(),
+            near_misses: 0,
+        }
+    }
+
     /// Takes some bytes.
-    pub(super) fn push_bytes(&mut self, read: &[u8], out: &mut Split) {
-        if self.undecided.is_empty() {
-            let left = self.decide(read, out);
-            self.undecided.extend_from_slice(left);
-        } else {
-            let mut bytes = std::mem::take(&mut self.undecided);
-            bytes.extend_from_slice(read);
-            let left = self.decide(&bytes, out).len();
-            bytes.drain(..bytes.len() - left);
-            self.undecided = bytes;
+    pub(super) fn push(&mut self, mut read: &[u8], out: &mut Split) {
+        while !read.is_empty() {
+            if !self.is_holding() {
+                let text = first_start(read, 0, self.is_line_start(self.at), false);
+                self.pass(&read[..text], out);
+                read = &read[text..];
+            }
+            let (piece, rest) = read.split_at(read.len().min(PIECE));
+            self.held.extend_from_slice(piece);
+            read = rest;
+            self.decide(false, out);
+            self.forget();
         }
     }
 
-    /// Decides as many bytes as can be, and gives back the rest.
-    fn decide<'a>(&mut self, mut bytes: &'a [u8], out: &mut Split) -> &'a [u8] {
-        while !bytes.is_empty() {
-            let step = if self.at_line_start {
-                self.line_start(bytes, out)
-            } else {
-                Some(self.mid_line(bytes, out))
+    /// Whether bytes are held back.
+    pub(super) fn is_holding(&self) -> bool {
+        self.done < self.held.len()
+    }
+
+    /// No more bytes come, or none for a while: what is held is decided with what is there.
+    pub(super) fn release(&mut self, out: &mut Split) {
+        self.decide(true, out);
+        self.forget();
+    }
+
+    /// See [`Splitter::near_misses`](super::Splitter::near_misses).
+    pub(super) fn near_misses(&self) -> u64 {
+        self.near_misses
+    }
+
+    /// Decides as many bytes as can be; all of them at the end.
+    fn decide(&mut self, is_end: bool, out: &mut Split) {
+        loop {
+            if !self.search.is_live() {
+                let start = first_start(&self.held, self.at, self.is_line_start(self.at), is_end);
+                self.search.earn(start - self.at);
+                self.at = start;
+                self.emit(start, out);
+                if start == self.held.len() {
+                    return;
+                }
+            } else if !self.go_to_next_event(is_end, out) {
+                if self.search.is_live() {
+                    return;
+                }
+                continue;
+            }
+            let Some(begin) = self.begin(is_end, out) else {
+                return;
             };
-            match step {
-                Some(len) => bytes = &bytes[len..],
-                None => break,
-            }
-        }
-        bytes
-    }
-
-    /// The rest of a line of text.
-    fn mid_line(&mut self, bytes: &[u8], out: &mut Split) -> usize {
-        let (mut line, _) = first_line(bytes);
-        if let Some(room) = self.held.room() {
-            line = &line[..line.len().min(room)];
-        }
-        self.text(line, out);
-        if self.held.is_full() {
-            self.near_misses += self.held.release(out, &mut self.at_line_start);
-            self.at_line_start = line.ends_with(b"\n");
-        }
-        line.len()
-    }
-
-    /// A line's beginning: of text, of a trace line, or of what is still missing of a torn one. `None`: too few bytes.
-    fn line_start(&mut self, bytes: &[u8], out: &mut Split) -> Option<usize> {
-        for index in 0..self.held.candidates.len() {
-            if let Some(len) = self.resume(index, bytes, out)? {
-                return Some(len);
-            }
-        }
-        if !may_begin_trace(bytes[0]) {
-            return Some(self.mid_line(bytes, out));
-        }
-        let walked = walk(Place::START, bytes);
-        match walked.ahead {
-            Ahead::More => None,
-            Ahead::End => {
-                let line = &bytes[..walked.len];
-                if !self.take_line(line, false, out) {
-                    self.text(line, out);
+            match begin {
+                Beginning::Taken => continue,
+                Beginning::Line(begin, is_suspect) => {
+                    if !self.search.is_live() && !self.prepare(is_end) {
+                        return;
+                    }
+                    if is_suspect {
+                        self.suspects.push(self.at);
+                    }
+                    self.search
+                        .visit(&self.held, self.at, &self.habits, Some(begin));
                 }
-                Some(line.len())
+                Beginning::None { is_suspect } => {
+                    if is_suspect {
+                        self.suspects.push(self.at);
+                    }
+                    if self.search.is_live() {
+                        self.search.visit(&self.held, self.at, &self.habits, None);
+                    }
+                }
             }
-            Ahead::Dead => match tear(Place::START, &walked, bytes) {
-                Tear::Undecided => None,
-                Tear::At(len) if walked.tokens > 0 => {
-                    self.held
-                        .begin(&bytes[..len], &Walk { len, ..walked }, false);
-                    self.at_line_start = false;
-                    Some(len)
-                }
-                Tear::At(_) | Tear::Unclear => {
-                    self.near_misses += u64::from(is_near_miss(walked.tokens));
-                    Some(self.mid_line(bytes, out))
-                }
-            },
+            self.at += 1;
         }
     }
 
-    /// Whether a torn line goes on here: how many bytes of it. The outer `None`: too few bytes to tell.
-    #[expect(clippy::option_option, reason = "undecided and no are two answers")]
-    fn resume(&mut self, index: usize, bytes: &[u8], out: &mut Split) -> Option<Option<usize>> {
-        let place = self.held.candidates[index].place;
-        let walked = walk(place, bytes);
-        // A number alone is no evidence: a log line may begin with one.
-        let convincing = walked.tokens >= 2 || (walked.tokens == 1 && !place.expects_number());
-        let len = match walked.ahead {
-            Ahead::More => return None,
-            Ahead::End => walked.len,
-            Ahead::Dead if convincing => match tear(place, &walked, bytes) {
-                Tear::At(len) => len,
-                Tear::Unclear => return Some(None),
-                Tear::Undecided => return None,
-            },
-            Ahead::Dead => return Some(None),
-        };
-        self.held.extend(&[index], &bytes[..len]);
-        let candidate = &mut self.held.candidates[index];
-        candidate.advance(walked.place, candidate.tokens + walked.tokens);
-        self.at_line_start = walked.ahead == Ahead::End;
-        if walked.ahead == Ahead::End {
-            self.close(index, out);
-        }
-        Some(Some(len))
-    }
-}
-
-impl Splitter {
-    fn close(&mut self, index: usize, out: &mut Split) {
-        let candidate = &self.held.candidates[index];
-        let (line, torn) = (candidate.line.clone(), candidate.is_torn());
-        if self.take_line(&line, torn, out) {
-            self.held.take(index, out);
+    /// With a search under way: goes to the next position at which something may happen. False where there is none, because
+    /// too few bytes are there or the search is over.
+    fn go_to_next_event(&mut self, is_end: bool, out: &mut Split) -> bool {
+        let limit = if is_end {
+            self.held.len()
         } else {
-            self.held.give_up(index, out);
+            self.held.len().saturating_sub(LOOKAHEAD).max(self.at)
+        };
+        self.at = self.search.skip(&self.held, self.at, limit, may_be_start);
+        if let Some(found) = self.search.settled(self.at) {
+            self.accept(&found, out);
+            return false;
         }
+        if self.at < limit {
+            return true;
+        }
+        if is_end {
+            if let Some(found) = self.search.take() {
+                self.accept(&found, out);
+            } else {
+                self.search.clear();
+                self.at = self.held.len();
+            }
+        } else {
+            self.search.prune(self.at);
+            if let Some(start) = self.search.start() {
+                self.emit(start, out);
+            }
+        }
+        false
+    }
+
+    /// Whether a line begins here; a whole one is taken. `None`: too few bytes to tell.
+    fn begin(&mut self, is_end: bool, out: &mut Split) -> Option<Beginning> {
+        let no = Some(Beginning::None { is_suspect: false });
+        let is_line_start = self.is_line_start(self.at);
+        match start_at(&self.held[self.at..], is_line_start) {
+            Start::No => return no,
+            Start::Incomplete if is_end => return no,
+            Start::Incomplete => return None,
+            Start::Yes => {}
+        }
+        let walked = walk(Place::START, &self.held[self.at..]);
+        if is_near_miss(walked.tokens) {
+            self.search.claim(self.at..self.at + walked.len);
+        }
+        let mut is_suspect = false;
+        match walked.ahead {
+            Ahead::More if !is_end => return None,
+            Ahead::More => {}
+            Ahead::End => {
+                if is_line_start || self.goes_on_mid_line(walked.len) {
+                    if let Some(found) = self.search.take() {
+                        self.accept(&found, out);
+                        return Some(Beginning::Taken);
+                    }
+                    if self.take_whole(walked.len, walked.place, out) {
+                        return Some(Beginning::Taken);
+                    }
+                }
+                return Some(Beginning::None {
+                    is_suspect: is_line_start && is_near_miss(walked.tokens),
+                });
+            }
+            Ahead::Dead => is_suspect = is_line_start && is_near_miss(walked.tokens),
+        }
+        let may_begin = self.search.may_begin()
+            && (is_line_start
+                || !(self.habits.recent.is_empty() || self.relays.are_behind(&self.line_before())));
+        Some(if may_begin {
+            let begin = if is_line_start {
+                Begin::Line
+            } else {
+                Begin::MidLine
+            };
+            Beginning::Line(begin, is_suspect)
+        } else {
+            Beginning::None { is_suspect }
+        })
+    }
+
+    /// Whether a whole line behind an unfinished one is this log's own, and not one that it relays or quotes.
+    fn goes_on_mid_line(&mut self, len: usize) -> bool {
+        let Some(told) = Told::read(&self.held[self.at..self.at + len]) else {
+            return false;
+        };
+        let before = self.line_before();
+        self.relays.is_own(&before, told, &self.habits.recent)
+    }
+
+    /// Before a search begins: learns from what was read. False where more bytes must come first.
+    fn prepare(&mut self, is_end: bool) -> bool {
+        if !is_end && self.held.len() - self.at < LOOKAHEAD {
+            return false;
+        }
+        let text =
+            &self.text[self.text.len() - self.unlearnt.min(MOST_TEXT).min(self.text.len())..];
+        self.habits.learn_text(text);
+        self.unlearnt = 0;
+        if self.habits.is_new() {
+            if !is_end && self.held.len() - self.at < AT_FIRST {
+                return false;
+            }
+            let ahead = &self.held[self.at..];
+            self.habits
+                .learn_text_ahead(&ahead[..ahead.len().min(AT_FIRST)]);
+        }
+        true
+    }
+
+    /// Takes the whole line that stands here, if it counts.
+    fn take_whole(&mut self, len: usize, place: Place, out: &mut Split) -> bool {
+        let line = &self.held[self.at..self.at + len];
+        let Some(trace) = parse(line).filter(|trace| self.habits.allows(trace)) else {
+            return false;
+        };
+        if self.search.is_live() {
+            let told = Told::read(line);
+            let process = told
+                .as_ref()
+                .and_then(|told| self.habits.recent.whose(told));
+            self.search.pass_line(self.at, told.is_some(), process);
+        } else {
+            self.habits.learn_between(&self.first, &self.text);
+            self.first.clear();
+        }
+        self.habits.learn_line(line, place);
+        out.trace.extend_from_slice(line);
+        push_cycle(trace, false, out);
+        if self.done == self.at {
+            self.search.earn(len);
+            self.at += len;
+            self.done = self.at;
+        } else {
+            self.held.drain(self.at..self.at + len);
+        }
+        self.behind_line = Some(self.at);
+        true
+    }
+
+    /// Takes a line that the search has put together.
+    fn accept(&mut self, found: &Found, out: &mut Split) {
+        let line = found.line(&self.held);
+        for tear in found.pieces.windows(2) {
+            self.habits.learn_tear(&self.held, tear[0].1, tear[1].0);
+        }
+        if found.is_clear {
+            self.habits.learn_line(&line, found.place);
+        }
+        if let Some(trace) = parse(&line) {
+            push_cycle(trace, found.pieces.len() > 1, out);
+        }
+        out.trace.extend_from_slice(&line);
+        // The line goes out of the bytes, and what stood between its pieces moves together.
+        let start = found.start();
+        let mut to = start;
+        for (index, (_, from)) in found.pieces.iter().enumerate() {
+            let next = found
+                .pieces
+                .get(index + 1)
+                .map_or(self.held.len(), |next| next.0);
+            self.held.copy_within(*from..next, to);
+            to += next - from;
+        }
+        let end = found.pieces.last().map_or(start, |last| last.1) - line.len();
+        self.held.truncate(to);
+        self.behind_line = Some(end);
+        // Between its pieces may stand those of another process's line.
+        let between = end - start;
+        let again = first_start(&self.held[..end], start, false, true) < end
+            && self.search.pay_for(between);
+        self.at = if again { start } else { end };
+        self.suspects.retain(|suspect| *suspect < start);
+    }
+
+    /// Text goes out, up to a position.
+    fn emit(&mut self, to: usize, out: &mut Split) {
+        let text = &self.held[self.done..to];
+        out.text.extend_from_slice(text);
+        self.first
+            .extend(text.iter().take(FIRST.saturating_sub(self.first.len())));
+        remember(&mut self.text, text);
+        self.unlearnt += text.len();
+        self.done = to;
+        let before = self.suspects.len();
+        self.suspects.retain(|suspect| *suspect >= to);
+        self.near_misses += (before - self.suspects.len()) as u64;
+    }
+
+    /// Text goes out that was never held.
+    fn pass(&mut self, text: &[u8], out: &mut Split) {
+        if text.is_empty() {
+            return;
+        }
+        out.text.extend_from_slice(text);
+        remember(&mut self.text, text);
+        self.unlearnt += text.len();
+        self.held
+            .extend_from_slice(&text[text.len().saturating_sub(CONTEXT)..]);
+        self.done = self.held.len();
+        self.at = self.done;
+        self.forget();
+    }
+
+    /// Forgets decided bytes.
+    fn forget(&mut self) {
+        let gone = self.done.saturating_sub(CONTEXT);
+        // Seldom, or moving the rest would cost more than it spares.
+        if gone < PIECE && self.is_holding() {
+            return;
+        }
+        self.held.drain(..gone);
+        self.done -= gone;
+        self.at -= gone;
+        self.behind_line = self.behind_line.and_then(|at| at.checked_sub(gone));
+        self.search.shift(gone);
+        for suspect in &mut self.suspects {
+            *suspect -= gone;
+        }
+    }
+
+    fn is_line_start(&self, at: usize) -> bool {
+        at == 0 || self.behind_line == Some(at) || self.held[at - 1] == b'\n'
+    }
+
+    /// The last bytes of the unfinished line before the position.
+    fn line_before(&self) -> Vec<u8> {
+        let held = self.held[self.done..self.at].iter().rev();
+        let line = held
+            .chain(self.text.iter().rev())
+            .take_while(|byte| **byte != b'\n');
+        line.take(relays::MOST_BEFORE).copied().collect()
     }
 }
 
-/// Where a line was torn.
-enum Tear {
-    /// Behind so many bytes.
-    At(usize),
-    /// Nobody can tell.
-    Unclear,
-    /// More bytes will tell.
-    Undecided,
+/// What begins at a position.
+#[derive(Clone, Copy, Debug)]
+enum Beginning {
+    /// A whole line was taken, or one that was found before.
+    Taken,
+    /// A line may begin here that is torn; whether it is one that began like a cycle's.
+    Line(Begin, bool),
+    /// None.
+    None { is_suspect: bool },
 }
 
-/// How many of the bytes that agree with a line surely belong to it.
-///
-/// Behind a number may stand digits of the text that tore the line. A time shows its own end by its form; of any other
-/// number nobody can tell, so if what follows looks like the rest of a date or a decimal, the line is left alone.
-fn tear(from: Place, walked: &Walk, bytes: &[u8]) -> Tear {
-    let (last_start, last_place) = walked.last.unwrap_or((0, from));
-    if walked.tokens == 0 || !last_place.expects_number() {
-        return Tear::At(walked.len);
+fn push_cycle(trace: Trace, reassembled: bool, out: &mut Split) {
+    if let Trace::Cycle(cycle) = trace {
+        out.cycles.push(Taken { cycle, reassembled });
     }
-    if let Some(len) = last_place.time_len(&bytes[last_start..walked.len]) {
-        return Tear::At(last_start + len);
-    }
-    match &bytes[walked.len..] {
-        [b'0'..=b'9', ..] | [b'.' | b',' | b':' | b'/' | b'-' | b'T', b'0'..=b'9', ..] => {
-            Tear::Unclear
-        }
-        [_] => Tear::Undecided,
-        _ => Tear::At(walked.len),
+}
+
+/// Keeps the end of all text.
+fn remember(last: &mut Vec<u8>, text: &[u8]) {
+    last.extend_from_slice(&text[text.len().saturating_sub(MOST_TEXT)..]);
+    if last.len() > 2 * MOST_TEXT {
+        last.drain(..last.len() - MOST_TEXT);
     }
 }

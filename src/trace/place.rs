@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use nom::{Emit, Err, Input, OutputM, Parser, Streaming};
 
 use super::shapes::{SHAPES, Shape, before_1_5};
-use super::token::{Field, Form, Token, complete};
+use super::token::{Field, Token, complete};
 
 /// One place in the tree of all shapes.
 #[derive(Default)]
@@ -100,38 +100,12 @@ impl Place {
             .map(|(_, place)| *place)
     }
 
-    /// Whether a number comes next.
-    pub fn expects_number(self) -> bool {
-        self.node()
-            .edges
-            .iter()
-            .any(|(token, _)| matches!(token, Token::Value(..)))
-    }
-
     /// What the number tells that comes next.
     pub(crate) fn field(self) -> Option<Field> {
         self.node().edges.iter().find_map(|(token, _)| match token {
             Token::Value(_, field) => Some(*field),
             Token::Text(_) => None,
         })
-    }
-
-    /// How many bytes of a number are a time as the runtime writes it; `None` where none is expected here.
-    ///
-    /// Below 100 microseconds three decimals, below one millisecond two, below ten one, and none above (`mgc.go`,
-    /// `fmtNSAsMS`); seconds have three. So a time shows its end, even where digits of another writer follow.
-    pub fn time_len(self, number: &[u8]) -> Option<usize> {
-        match self.node().edges.first()?.0 {
-            Token::Value(Form::Seconds, _) => Some(number.len()),
-            Token::Value(Form::Millis, _) => match number {
-                [b'0', b'.', b'0', _, _, ..] => Some(5),
-                [b'0', b'.', _, _, ..] => Some(4),
-                [b'0', ..] => Some(1),
-                [_, b'.', _, ..] => Some(3),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 
     /// What is whole here.
@@ -146,6 +120,18 @@ impl Place {
         })
     }
 
+    /// The place before the last token.
+    pub(super) fn before(self) -> Option<Place> {
+        let leads_here = |node: &Node| node.edges.iter().any(|(_, place)| *place == self);
+        let index = TREE.iter().position(leads_here)?;
+        Some(Place(u16::try_from(index).expect("places are numbered so")))
+    }
+
+    /// The tokens that may come next, and where each leads.
+    pub(super) fn edges(self) -> &'static [(Token, Place)] {
+        &self.node().edges
+    }
+
     fn node(self) -> &'static Node {
         &TREE[usize::from(self.0)]
     }
@@ -153,6 +139,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use super::super::token::Form;
     use super::*;
 
     #[test]
@@ -189,23 +176,5 @@ mod tests {
             assert_eq!(place.take_write(write.as_bytes()), None, "{write:?}");
         }
         assert_eq!(Place::START.take_write(b"g"), None);
-    }
-
-    #[test]
-    fn a_time_shows_its_own_end() {
-        let mut place = Place::START;
-        for write in ["gc ", "1", " @", "0.100", "s ", "3", "%: "] {
-            place = place.take_write(write.as_bytes()).expect("the next token");
-        }
-        for (number, len) in [
-            ("0.0032024", 5),
-            ("0.312024", 4),
-            ("0", 1),
-            ("02024", 1),
-            ("1.22024", 3),
-        ] {
-            assert_eq!(place.time_len(number.as_bytes()), Some(len), "{number}");
-        }
-        assert_eq!(place.time_len(b"122024"), None);
     }
 }

@@ -1,0 +1,543 @@
+//! The search for a torn line: where it was torn, and where it goes on.
+//!
+//! A line may be torn between any two tokens. At each such edge either the next token stands here, or another writer's text
+//! begins and the line goes on at a later place. Each way to read the bytes so is a guess with a score: what tokens and
+//! fitting numbers count for, less what tears cost, the more so where the text between does not begin and end as texts in
+//! this log do. Of the guesses that have come to the same place in a line at the same byte only the best lives on (Viterbi),
+//! so the work is bounded for each byte.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::habits::Habits;
+use super::surprise::{LONGEST, Surprise};
+use crate::trace::{Field, Place, parse};
+
+/// What a search sees of the bytes at a position: the longest token and the longest beginning of a text fit in.
+pub(super) const LOOKAHEAD: usize = 40;
+/// How far apart the first and the last byte of a line may be.
+pub(super) const WINDOW: usize = 256 << 10;
+
+/// What a byte of a literal counts for.
+const LITERAL: f64 = 1.5;
+/// What a tear costs.
+const TEAR: f64 = 1.5;
+/// What each byte between costs, and how much at most.
+const BYTE: f64 = 1.0 / 256.0;
+const MOST_FOR_BYTES: f64 = 3.0;
+/// A guess below this is given up.
+const LEAST: f64 = -20.0;
+/// So far behind the best guess about the same line one is given up.
+const BEAM: f64 = 20.0;
+/// A line below this is none.
+const ACCEPTED: f64 = 20.0;
+/// How unusually a line may be torn at most: so much, and so much more for each tear; less where no process is known whose
+/// next cycle it could tell.
+const MOST_DOUBT: f64 = 5.0;
+const DOUBT_PER_TEAR: f64 = 3.0;
+const DOUBT_PER_TEAR_AT_FIRST: f64 = 2.0;
+/// What is torn less unusually than this shows what to expect of other lines.
+const CLEAR: f64 = 3.0;
+/// When a line is whole, guesses that are no worse may go on so far.
+const AFTER: usize = 4096;
+/// How many steps a search may take for each byte, and how many it may save up: no log makes it slow.
+const STEPS_PER_BYTE: usize = 64;
+const MOST_STEPS: usize = 1 << 20;
+
+/// How a line is thought to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// At the start of a line, or behind another trace line.
+    Line,
+    /// Behind an unfinished line.
+    MidLine,
+}
+
+/// A part of a line without a tear in it. Offsets count from the line's first byte in the stream.
+#[derive(Debug)]
+struct Piece {
+    from: usize,
+    to: usize,
+    earlier: Option<Arc<Piece>>,
+}
+
+/// One way to read the bytes.
+#[derive(Clone, Debug)]
+struct Guess {
+    score: f64,
+    /// What of it was taken off for texts that begin and end unusually.
+    doubt: f64,
+    place: Place,
+    /// Where the line begins.
+    start: usize,
+    /// Where its last piece begins, counted from there.
+    piece: usize,
+    earlier: Option<Arc<Piece>>,
+    /// The process whose next cycle it tells.
+    process: Option<usize>,
+    /// Whether it tells the first cycle of a process.
+    is_first: bool,
+    begin: Begin,
+}
+
+/// A guess by which another writer's text stands here.
+#[derive(Debug)]
+struct Waiting {
+    guess: Guess,
+    /// Where that text began.
+    since: usize,
+    /// How surprising it is that a text begins so.
+    surprise: Surprise,
+}
+
+impl Waiting {
+    /// Its score where the text ends at a position.
+    fn score_at(&self, at: usize) -> f64 {
+        let len = at - self.since;
+        self.guess.score - distance(len) - self.surprise.of(len)
+    }
+
+    fn is_over(&self, at: usize, least: f64) -> bool {
+        let best = self.guess.score - distance(at - self.since) - self.surprise.least();
+        at - self.guess.start > WINDOW || best < least
+    }
+
+    /// Its score where the text is a long one.
+    fn score_in_the_end(&self, at: usize) -> f64 {
+        self.score_at(at + LONGEST)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a score need not be exact")]
+fn distance(bytes: usize) -> f64 {
+    (bytes as f64 * BYTE).min(MOST_FOR_BYTES)
+}
+
+/// A line that was found.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Its pieces in the stream, in order: from where to where.
+    pub(super) pieces: Vec<(usize, usize)>,
+    /// Which line it is.
+    pub(super) place: Place,
+    /// Whether little of it is in doubt, so that it may show what to expect of others.
+    pub(super) is_clear: bool,
+    score: f64,
+}
+
+impl Found {
+    /// The bytes of the line.
+    pub(super) fn line(&self, bytes: &[u8]) -> Vec<u8> {
+        let pieces = self.pieces.iter().map(|(from, to)| &bytes[*from..*to]);
+        pieces.collect::<Vec<_>>().concat()
+    }
+
+    pub(super) fn start(&self) -> usize {
+        self.pieces[0].0
+    }
+}
+
+/// Positions are indices into the bytes that the caller holds.
+#[derive(Debug)]
+pub(super) struct Search {
+    /// The guesses that have come to a position ahead by a token; a ring, `head` is the position that is next.
+    ahead: Vec<Vec<Guess>>,
+    head: usize,
+    /// How many guesses those are.
+    coming: usize,
+    waiting: Vec<Waiting>,
+    /// Which bytes may begin what any of them waits for.
+    wanted: Box<[bool; 256]>,
+    found: Option<Found>,
+    /// Where bytes look like the beginning of one line: no other goes on there.
+    claimed: Range<usize>,
+    /// How many steps may still be taken.
+    steps: usize,
+}
+
+impl Search {
+    pub(super) fn new() -> Self {
+        Self {
+            ahead: vec![Vec::new(); LOOKAHEAD],
+            head: 0,
+            coming: 0,
+            waiting: Vec::new(),
+            wanted: Box::new([false; 256]),
+            found: None,
+            claimed: 0..0,
+            steps: MOST_STEPS,
+        }
+    }
+
+    /// Whether any guess lives.
+    pub(super) fn is_live(&self) -> bool {
+        self.coming > 0 || !self.waiting.is_empty() || self.found.is_some()
+    }
+
+    /// The first byte that any guess needs.
+    pub(super) fn start(&self) -> Option<usize> {
+        let coming = self.ahead.iter().flatten().map(|guess| guess.start);
+        let waiting = self.waiting.iter().map(|waiting| waiting.guess.start);
+        let found = self.found.iter().map(Found::start);
+        coming.chain(waiting).chain(found).min()
+    }
+
+    /// The first `bytes` bytes are gone: positions count from behind them.
+    pub(super) fn shift(&mut self, bytes: usize) {
+        for guess in self.ahead.iter_mut().flatten() {
+            guess.start -= bytes;
+        }
+        for waiting in &mut self.waiting {
+            waiting.guess.start -= bytes;
+            waiting.since -= bytes;
+        }
+        for (from, to) in self.found.iter_mut().flat_map(|found| &mut found.pieces) {
+            *from -= bytes;
+            *to -= bytes;
+        }
+        let Range { start, end } = &mut self.claimed;
+        *start = start.saturating_sub(bytes);
+        *end = end.saturating_sub(bytes);
+    }
+
+    /// Gives up all guesses.
+    pub(super) fn clear(&mut self) {
+        self.ahead.iter_mut().for_each(Vec::clear);
+        self.coming = 0;
+        self.waiting.clear();
+        self.wanted.fill(false);
+        self.found = None;
+    }
+
+    /// Forgets those that can no longer become a line, which changes nothing but what [`Search::start`] says.
+    pub(super) fn prune(&mut self, at: usize) {
+        let least = self.least();
+        self.waiting.retain(|waiting| !waiting.is_over(at, least));
+    }
+
+    fn least(&self) -> f64 {
+        self.found.as_ref().map_or(LEAST, |found| found.score)
+    }
+
+    /// The line that was found, as soon as no guess can be better.
+    pub(super) fn settled(&mut self, at: usize) -> Option<Found> {
+        let found = self.found.as_ref()?;
+        let score = found.score;
+        self.prune(at);
+        let is_over = at > found_end(self.found.as_ref()) + AFTER;
+        let is_best =
+            self.waiting.is_empty() && self.ahead.iter().flatten().all(|guess| guess.score < score);
+        if is_over || is_best {
+            self.take()
+        } else {
+            None
+        }
+    }
+
+    /// The line that was found, if any; all else is given up.
+    pub(super) fn take(&mut self) -> Option<Found> {
+        let found = self.found.take();
+        if found.is_some() {
+            self.clear();
+        }
+        found
+    }
+
+    /// These bytes look like the beginning of one line.
+    pub(super) fn claim(&mut self, bytes: Range<usize>) {
+        self.claimed = bytes;
+    }
+
+    /// Whether a line may begin at a position: not when one is found already.
+    pub(super) fn may_begin(&self) -> bool {
+        self.found.is_none()
+    }
+
+    /// Passes over positions at which nothing happens, up to `limit`; says where something does.
+    pub(super) fn skip(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        limit: usize,
+        starts: impl Fn(u8) -> bool,
+    ) -> usize {
+        let mut next = at;
+        let ahead = self.ahead.len();
+        while next < limit {
+            if self.coming > 0
+                && next - at < ahead
+                && !self.ahead[(self.head + next - at) % ahead].is_empty()
+            {
+                break;
+            }
+            let byte = bytes[next];
+            if self.wanted[usize::from(byte)] || starts(byte) {
+                break;
+            }
+            next += 1;
+        }
+        self.advance(next - at);
+        next
+    }
+
+    /// Goes `bytes` positions ahead, at none of which a guess is.
+    fn advance(&mut self, bytes: usize) {
+        self.head = (self.head + bytes) % self.ahead.len();
+        self.earn(bytes);
+    }
+
+    /// A whole line was taken out here: another writer's text for the guesses of other processes, the end of those of the
+    /// same, where it is a cycle's. `process`: whose next one, if that is known.
+    pub(super) fn pass_line(&mut self, at: usize, is_cycle: bool, process: Option<usize>) {
+        let lives = |guess: &Guess| match (guess.process, process) {
+            (Some(one), Some(other)) if is_cycle => one != other,
+            _ => !is_cycle,
+        };
+        let here = std::mem::take(&mut self.ahead[self.head]);
+        self.clear_ahead();
+        self.waiting.retain(|waiting| lives(&waiting.guess));
+        for guess in here.into_iter().filter(lives) {
+            self.wait(guess, at, Surprise::NONE);
+        }
+        self.want(at);
+    }
+
+    /// Bytes that need no search allow it more steps later.
+    pub(super) fn earn(&mut self, bytes: usize) {
+        let steps = bytes.saturating_mul(STEPS_PER_BYTE);
+        self.steps = self.steps.saturating_add(steps).min(MOST_STEPS);
+    }
+
+    /// Whether so many bytes may be searched once more; if so, their steps are taken off.
+    pub(super) fn pay_for(&mut self, bytes: usize) -> bool {
+        let left = self.steps.checked_sub(bytes * STEPS_PER_BYTE);
+        self.steps = left.unwrap_or(self.steps);
+        left.is_some()
+    }
+
+    fn clear_ahead(&mut self) {
+        self.ahead.iter_mut().for_each(Vec::clear);
+        self.coming = 0;
+    }
+
+    /// Goes one position ahead with what `bytes` say there. `begin`: whether a line may begin.
+    pub(super) fn visit(&mut self, bytes: &[u8], at: usize, habits: &Habits, begin: Option<Begin>) {
+        let here = std::mem::take(&mut self.ahead[self.head]);
+        self.coming -= here.len();
+        if let Some(begin) = begin {
+            self.begin(bytes, at, habits, begin);
+        }
+        let is_claimed = self.claimed.start < at && at < self.claimed.end;
+        if at < bytes.len() && self.wanted[usize::from(bytes[at])] && !is_claimed {
+            self.resume(bytes, at, habits);
+        }
+        if !here.is_empty() {
+            self.go_on(bytes, at, habits, here);
+        }
+        if self.steps == 0 {
+            self.waiting.clear();
+            self.clear_ahead();
+            self.want(at);
+        }
+        self.advance(1);
+    }
+
+    fn begin(&mut self, bytes: &[u8], at: usize, habits: &Habits, begin: Begin) {
+        let guess = Guess {
+            score: match begin {
+                Begin::Line => 0.0,
+                Begin::MidLine => -habits.end_surprise(bytes, at).of(LONGEST),
+            },
+            doubt: 0.0,
+            place: Place::START,
+            start: at,
+            piece: 0,
+            earlier: None,
+            process: None,
+            is_first: false,
+            begin,
+        };
+        self.step(bytes, at, habits, &guess);
+    }
+
+    /// The guesses that wait and find their next token here.
+    fn resume(&mut self, bytes: &[u8], at: usize, habits: &Habits) {
+        let least = self.least();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let end_surprise = habits.end_surprise(bytes, at);
+        waiting.retain(|waiting| {
+            if waiting.is_over(at, least) {
+                return false;
+            }
+            let len = at - waiting.since;
+            let score = waiting.score_at(at) - end_surprise.of(len);
+            if score >= LEAST && waiting.guess.place.may_go_on_with(bytes[at]) {
+                let start = waiting.guess.start;
+                let guess = Guess {
+                    score,
+                    doubt: waiting.guess.doubt + waiting.surprise.of(len) + end_surprise.of(len),
+                    piece: at - start,
+                    earlier: Some(Arc::new(Piece {
+                        from: waiting.guess.piece,
+                        to: waiting.since - start,
+                        earlier: waiting.guess.earlier.clone(),
+                    })),
+                    ..waiting.guess.clone()
+                };
+                self.step(bytes, at, habits, &guess);
+            }
+            true
+        });
+        self.waiting = waiting;
+        self.want(at);
+    }
+
+    /// The guesses whose last token ended here.
+    fn go_on(&mut self, bytes: &[u8], at: usize, habits: &Habits, here: Vec<Guess>) {
+        let surprise = habits.begin_surprise(bytes, at);
+        for guess in here {
+            self.step(bytes, at, habits, &guess);
+            self.wait(guess, at, surprise);
+        }
+        self.want(at);
+    }
+
+    /// A guess waits from here on, unless a better one waits for the same.
+    fn wait(&mut self, mut guess: Guess, at: usize, surprise: Surprise) {
+        guess.score -= TEAR;
+        let waiting = Waiting {
+            guess,
+            since: at,
+            surprise,
+        };
+        if waiting.is_over(at, self.least()) {
+            return;
+        }
+        let rival = self
+            .waiting
+            .iter_mut()
+            .find(|rival| rival.guess.place == waiting.guess.place);
+        match rival {
+            Some(rival) if rival.score_in_the_end(at) >= waiting.score_in_the_end(at) => {}
+            Some(rival) => *rival = waiting,
+            None => self.waiting.push(waiting),
+        }
+    }
+
+    /// Of the guesses about one line those that are far behind the best are given up; the others say what they wait for.
+    fn want(&mut self, at: usize) {
+        let mut best: Vec<(usize, f64)> = Vec::new();
+        for waiting in &self.waiting {
+            let score = waiting.guess.score - distance(at - waiting.since);
+            match best
+                .iter_mut()
+                .find(|(start, _)| *start == waiting.guess.start)
+            {
+                Some((_, best)) => *best = best.max(score),
+                None => best.push((waiting.guess.start, score)),
+            }
+        }
+        self.waiting.retain(|waiting| {
+            let known = best.iter().find(|(start, _)| *start == waiting.guess.start);
+            let score = waiting.guess.score - distance(at - waiting.since);
+            known.is_none_or(|(_, best)| score >= best - BEAM)
+        });
+        self.wanted.fill(false);
+        for waiting in &self.waiting {
+            waiting.guess.place.mark_beginnings(&mut self.wanted);
+        }
+    }
+
+    /// Each way in which a guess goes on with a token here.
+    fn step(&mut self, bytes: &[u8], at: usize, habits: &Habits, guess: &Guess) {
+        guess.place.ways(&bytes[at..], |way| {
+            self.steps = self.steps.saturating_sub(1);
+            let token = &bytes[at..at + way.len];
+            let (gain, process) = match way.field {
+                None => (LITERAL * length(way.len), guess.process),
+                Some(field) => habits.number(field, token, guess.process),
+            };
+            // Behind an unfinished line only the next cycle of a process that is known.
+            let is_none = match way.field {
+                Some(Field::Number) => process.is_none(),
+                Some(Field::At) => gain < 0.0,
+                _ => false,
+            };
+            if guess.begin == Begin::MidLine && is_none {
+                return;
+            }
+            let score = guess.score + gain - habits.turn(guess.place, way.place);
+            if score < LEAST {
+                return;
+            }
+            let next = Guess {
+                score,
+                place: way.place,
+                process,
+                is_first: guess.is_first || way.field == Some(Field::Number) && token == b"1",
+                ..guess.clone()
+            };
+            if way.place.is_end() {
+                self.end(bytes, at + way.len, habits, &next);
+            } else {
+                self.arrive(next, way.len);
+            }
+        });
+    }
+
+    /// A guess comes to a position `len` ahead.
+    fn arrive(&mut self, guess: Guess, len: usize) {
+        let slot = (self.head + len) % self.ahead.len();
+        let rivals = &mut self.ahead[slot];
+        match rivals.iter_mut().find(|rival| rival.place == guess.place) {
+            Some(rival) if rival.score >= guess.score => {}
+            Some(rival) => *rival = guess,
+            None => {
+                rivals.push(guess);
+                self.coming += 1;
+            }
+        }
+    }
+
+    /// A guess has come to the end of its line.
+    fn end(&mut self, bytes: &[u8], at: usize, habits: &Habits, guess: &Guess) {
+        if guess.score < ACCEPTED || guess.score <= self.least() {
+            return;
+        }
+        let mut pieces = vec![(guess.start + guess.piece, at)];
+        let mut earlier = guess.earlier.as_ref();
+        while let Some(piece) = earlier {
+            pieces.push((guess.start + piece.from, guess.start + piece.to));
+            earlier = piece.earlier.as_ref();
+        }
+        let per_tear = match guess.process {
+            Some(_) => DOUBT_PER_TEAR,
+            None if habits.recent.is_empty() || guess.is_first => DOUBT_PER_TEAR_AT_FIRST,
+            None => return,
+        };
+        let most_doubt = MOST_DOUBT + per_tear * length(pieces.len() - 1);
+        if guess.doubt > most_doubt {
+            return;
+        }
+        pieces.reverse();
+        let found = Found {
+            pieces,
+            place: guess.place,
+            is_clear: guess.doubt <= CLEAR,
+            score: guess.score,
+        };
+        if parse(&found.line(bytes)).is_some_and(|trace| habits.allows(&trace)) {
+            self.found = Some(found);
+        }
+    }
+}
+
+fn found_end(found: Option<&Found>) -> usize {
+    found
+        .and_then(|found| found.pieces.last())
+        .map_or(0, |(_, to)| *to)
+}
+
+fn length(bytes: usize) -> f64 {
+    u32::try_from(bytes).map_or(0.0, f64::from)
+}
