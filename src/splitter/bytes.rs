@@ -294,9 +294,7 @@ impl Bytes {
         for tear in found.pieces.windows(2) {
             self.habits.learn_tear(&self.held, tear[0].1, tear[1].0);
         }
-        if found.is_clear {
-            self.habits.learn_line(&line, found.place);
-        }
+        self.habits.learn_found(&line, found);
         if let Some(trace) = parse(&line) {
             push_cycle(trace, found.pieces.len() > 1, out);
         }

@@ -9,5 +9,6 @@ mod runtime;
 mod sessions;
 mod signs;
 mod splitting;
+mod torn;
 mod untrusted;
 mod unwrapping;

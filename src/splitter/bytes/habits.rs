@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use memchr::memchr_iter;
 
 use super::recent::{Recent, Told};
+use super::search::Found;
 use super::surprise::{LONGEST, Surprise, Usual};
 use crate::trace::{Field, Place, Sibling, Trace};
 
@@ -15,6 +16,8 @@ const NEWLINES: u32 = 10;
 /// The greatest surprises at how a text begins, and how it ends.
 const MOST_AT_BEGIN: f64 = 6.0;
 const MOST_AT_END: f64 = 10.0;
+/// So few texts say little of how they begin.
+const FEW: u32 = 30;
 /// At most so many lines teach at once.
 const MOST_LINES: usize = 50;
 /// What it costs where a line goes on as none did before.
@@ -42,7 +45,7 @@ impl Habits {
 
     /// Whether nothing is known yet of how texts begin.
     pub(super) fn is_new(&self) -> bool {
-        self.begins.is_empty()
+        self.begins.learnt() == 0
     }
 
     /// How surprising it is that another writer's text begins there.
@@ -61,8 +64,11 @@ impl Habits {
         if is_turn { TURN } else { 0.0 }
     }
 
-    /// The last lines of the text before a search teach how texts begin.
+    /// While few texts are known to begin where they do, the last lines of the text before a search stand for them.
     pub(super) fn learn_text(&mut self, text: &[u8]) {
+        if self.begins.learnt() >= FEW {
+            return;
+        }
         let starts: Vec<usize> = line_starts(text).collect();
         for start in starts.iter().rev().take(MOST_LINES).rev() {
             self.begins.learn(text[*start..].iter());
@@ -106,6 +112,20 @@ impl Habits {
         }
         if let Some(told) = Told::read(line) {
             self.recent.learn(told);
+        }
+    }
+
+    /// A line was put together from pieces.
+    pub(super) fn learn_found(&mut self, line: &[u8], found: &Found) {
+        match (found.process, Told::read(line)) {
+            (Some(process), Some(told)) => {
+                self.recent.learn_torn(process, &told, found.is_clear);
+                if found.is_clear {
+                    self.places.extend(found.place.path());
+                }
+            }
+            _ if found.is_clear => self.learn_line(line, found.place),
+            _ => {}
         }
     }
 

@@ -7,6 +7,8 @@ use crate::trace::{Field, Place};
 const MOST_PROCESSES: usize = 8;
 /// A number further ahead than this is another process's.
 const MOST_MISSED: u64 = 50;
+/// The next cycle begins rather within so many milliseconds.
+const SOON: u64 = 30_000;
 /// So many sizes are remembered.
 const SIZES: u32 = 200;
 /// The greatest surprise at a size.
@@ -160,6 +162,28 @@ impl Recent {
         }
     }
 
+    /// The next cycle of a process was put together from pieces: of its numbers those that are doubtful teach nothing.
+    pub(super) fn learn_torn(&mut self, index: usize, told: &Told, is_clear: bool) {
+        self.clock += 1;
+        let process = &mut self.processes[index];
+        process.heard = self.clock;
+        for (field, value) in &mut process.last.0 {
+            let Some(new) = told.get(*field) else {
+                continue;
+            };
+            let is_doubtful = match field {
+                Field::Number => false,
+                // A digit of the text may stand for it, and no whole line would be the next then.
+                Field::Procs => true,
+                Field::At if !(*value..=*value + SOON).contains(&new) => true,
+                _ => !is_clear,
+            };
+            if !is_doubtful {
+                *value = new;
+            }
+        }
+    }
+
     /// How well a cycle's number fits, and which process it makes the line belong to.
     pub(super) fn number(&self, digits: &[u8]) -> (f64, Option<usize>) {
         let number = value(digits);
@@ -193,7 +217,7 @@ impl Recent {
         match (field, before) {
             (Field::At, Some(before)) if now < before => 5.0 * DIGITS - 8.0,
             (Field::At, Some(before)) if now == before => 5.0 * DIGITS - 2.0,
-            (Field::At, Some(before)) if now <= before + 30_000 => 5.0 * DIGITS + 2.0,
+            (Field::At, Some(before)) if now <= before + SOON => 5.0 * DIGITS + 2.0,
             (Field::At, _) => 5.0 * DIGITS,
             (Field::GcCpuPercent, None) => DIGITS + LONGER * longer_than(1),
             (Field::GcCpuPercent, Some(before)) => match now.abs_diff(before) {

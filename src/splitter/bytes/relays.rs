@@ -4,8 +4,8 @@
 use super::recent::{Recent, Told};
 use super::surprise::kind;
 
-/// So much of the unfinished line is looked at.
-pub(super) const MOST_BEFORE: usize = 64;
+/// So much of the unfinished line is looked at; a longer one is no prefix.
+pub(super) const MOST_BEFORE: usize = 128;
 /// How many prefixes are remembered.
 const MOST_PREFIXES: usize = 8;
 /// A cycle may be so many later than the last one that was read.
@@ -41,14 +41,16 @@ impl Relays {
         }
         let prefix = fold(before);
         if let Some((other, last)) = &self.unclear
-            && *other != prefix
+            && (*other != prefix || prefix.len() == MOST_BEFORE)
             && told.follows(last, 0)
         {
             self.prefixes.retain(|(known, _)| known != other);
             self.unclear = None;
             return true;
         }
-        self.learn(&prefix);
+        if prefix.len() < MOST_BEFORE {
+            self.learn(&prefix);
+        }
         self.unclear = Some((prefix, told));
         false
     }

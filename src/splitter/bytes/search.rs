@@ -22,9 +22,10 @@ pub(super) const WINDOW: usize = 256 << 10;
 const LITERAL: f64 = 1.5;
 /// What a tear costs.
 const TEAR: f64 = 1.5;
-/// What each byte between costs, and how much at most.
-const BYTE: f64 = 1.0 / 256.0;
-const MOST_FOR_BYTES: f64 = 3.0;
+/// What the bytes between cost: the more there are, the likelier one of them is the next token by chance. So much for each
+/// time that they become e times as many, from so many on.
+const DISTANCE: f64 = 0.4;
+const NEAR: f64 = 100.0;
 /// A guess below this is given up.
 const LEAST: f64 = -20.0;
 /// So far behind the best guess about the same line one is given up.
@@ -34,7 +35,7 @@ const ACCEPTED: f64 = 20.0;
 /// How unusually a line may be torn at most: so much, and so much more for each tear; less where no process is known whose
 /// next cycle it could tell.
 const MOST_DOUBT: f64 = 5.0;
-const DOUBT_PER_TEAR: f64 = 3.0;
+const DOUBT_PER_TEAR: f64 = 10.0;
 const DOUBT_PER_TEAR_AT_FIRST: f64 = 2.0;
 /// What is torn less unusually than this shows what to expect of other lines.
 const CLEAR: f64 = 3.0;
@@ -110,7 +111,7 @@ impl Waiting {
 
 #[expect(clippy::cast_precision_loss, reason = "a score need not be exact")]
 fn distance(bytes: usize) -> f64 {
-    (bytes as f64 * BYTE).min(MOST_FOR_BYTES)
+    DISTANCE * (bytes as f64 / NEAR).ln_1p()
 }
 
 /// A line that was found.
@@ -122,6 +123,8 @@ pub(super) struct Found {
     pub(super) place: Place,
     /// Whether little of it is in doubt, so that it may show what to expect of others.
     pub(super) is_clear: bool,
+    /// The process whose next cycle it tells, if that is known.
+    pub(super) process: Option<usize>,
     score: f64,
 }
 
@@ -457,13 +460,17 @@ impl Search {
                 None => (LITERAL * length(way.len), guess.process),
                 Some(field) => habits.number(field, token, guess.process),
             };
-            // Behind an unfinished line only the next cycle of a process that is known.
-            let is_none = match way.field {
-                Some(Field::Number) => process.is_none(),
-                Some(Field::At) => gain < 0.0,
+            // A torn line is the next cycle of a process that is known, or its first; behind an unfinished line the next.
+            let is_first = guess.is_first || way.field == Some(Field::Number) && token == b"1";
+            let is_none = match (way.field, guess.begin) {
+                (Some(Field::Number), Begin::MidLine) => process.is_none(),
+                (Some(Field::Number), Begin::Line) => {
+                    process.is_none() && !is_first && !habits.recent.is_empty()
+                }
+                (Some(Field::At), Begin::MidLine) => gain < 0.0,
                 _ => false,
             };
-            if guess.begin == Begin::MidLine && is_none {
+            if is_none {
                 return;
             }
             let score = guess.score + gain - habits.turn(guess.place, way.place);
@@ -474,7 +481,7 @@ impl Search {
                 score,
                 place: way.place,
                 process,
-                is_first: guess.is_first || way.field == Some(Field::Number) && token == b"1",
+                is_first,
                 ..guess.clone()
             };
             if way.place.is_end() {
@@ -512,8 +519,7 @@ impl Search {
         }
         let per_tear = match guess.process {
             Some(_) => DOUBT_PER_TEAR,
-            None if habits.recent.is_empty() || guess.is_first => DOUBT_PER_TEAR_AT_FIRST,
-            None => return,
+            None => DOUBT_PER_TEAR_AT_FIRST,
         };
         let most_doubt = MOST_DOUBT + per_tear * length(pieces.len() - 1);
         if guess.doubt > most_doubt {
@@ -524,6 +530,7 @@ impl Search {
             pieces,
             place: guess.place,
             is_clear: guess.doubt <= CLEAR,
+            process: guess.process,
             score: guess.score,
         };
         if parse(&found.line(bytes)).is_some_and(|trace| habits.allows(&trace)) {

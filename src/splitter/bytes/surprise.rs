@@ -30,10 +30,6 @@ impl Tally {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.total == 0
-    }
-
     pub(super) fn surprise(&self, thing: u64) -> f64 {
         (self.raw(thing) - self.average).max(0.0)
     }
@@ -109,8 +105,9 @@ impl Usual {
         usual
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0[0].is_empty()
+    /// How many texts were learnt from.
+    pub(super) fn learnt(&self) -> u32 {
+        self.0[0].total
     }
 
     /// The surprise at a text that begins with these bytes, or ends with them, the last one first.
@@ -166,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_seen_most_is_no_surprise_and_what_was_never_seen_a_great_one() {
         let mut usual = Usual::new(6.0);
-        assert!(usual.is_empty());
+        assert_eq!(usual.learnt(), 0);
         for _ in 0..100 {
             usual.learn(b"{\"a\":1}\n".iter());
         }
