@@ -131,6 +131,11 @@ pub enum Refusal {
         "the runtime's {0} was not found in it, as in programs both stripped and built without optimisation; build it with one of both"
     )]
     Missing(&'static str),
+    /// The symbols tell where something is, and the code does not: good enough for reading, not for writing.
+    #[error(
+        "its code does not confirm where the runtime's {0} is, as in programs built without optimisation; build it with optimisation"
+    )]
+    Unconfirmed(&'static str),
     /// Symbols and code tell different places.
     #[error(
         "its symbols and its code do not agree on where the runtime's {0} is; build it with optimisation and an unchanged Go toolchain"

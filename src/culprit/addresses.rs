@@ -47,8 +47,10 @@ pub struct Addresses {
     pub profile_cycle: u64,
     /// `runtime.profMemActiveLock`.
     pub active_lock: u64,
-    /// `runtime.MemProfileRate`.
+    /// `runtime.MemProfileRate`, to be read.
     pub rate: u64,
+    /// The same, to be written: only if the code says so too. It does not in a program built without optimisation.
+    pub writable_rate: Address,
     /// `runtime.disableMemoryProfiling`.
     pub disabled: Address,
     /// `runtime.work.heap2`.
@@ -270,6 +272,7 @@ impl Addresses {
             profile_cycle: both("mProfCycle", symbols.profile_cycle, code.profile_cycle)?,
             active_lock: both("profMemActiveLock", symbols.active_lock, code.active_lock)?,
             rate: both("MemProfileRate", symbols.rate, code.rate)?,
+            writable_rate: code.rate.ok_or(Refusal::Unconfirmed("MemProfileRate")),
             disabled: both("disableMemoryProfiling", symbols.disabled, code.disabled),
             live_heap,
             goroutines: both("allgs", symbols.goroutines, code.goroutines),
@@ -285,6 +288,7 @@ impl Addresses {
             profile_cycle: shift(self.profile_cycle),
             active_lock: shift(self.active_lock),
             rate: shift(self.rate),
+            writable_rate: self.writable_rate.map(shift),
             disabled: self.disabled.map(shift),
             live_heap: self.live_heap.map(shift),
             goroutines: self.goroutines.map(shift),

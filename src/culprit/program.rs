@@ -160,12 +160,13 @@ impl Program {
     /// The only place that writes. The file is opened anew for it, and must be of the program that was located: another
     /// exec may have been since.
     fn set_rate(&self, rate: u64) -> Result<(), Refusal> {
+        let address = self.located.addresses.writable_rate.clone()?;
         let path = format!("/proc/{}/mem", self.pid);
         let file = OpenOptions::new().write(true).open(path);
         let file = file.map_err(|error| refusal(&error))?;
         // The file that was opened first still reads: the program has not changed up to now, so both are of it.
         self.rate()?;
-        let written = file.write_at(&rate.to_le_bytes(), self.located.addresses.rate);
+        let written = file.write_at(&rate.to_le_bytes(), address);
         match written {
             Ok(8) => Ok(()),
             Ok(_) => Err(Refusal::Ended),

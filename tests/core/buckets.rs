@@ -19,6 +19,7 @@ fn addresses() -> Addresses {
         profile_cycle: CYCLE,
         active_lock: LOCK,
         rate: RATE,
+        writable_rate: Err(Refusal::Missing("nothing")),
         disabled: Err(Refusal::Missing("nothing")),
         live_heap: Err(Refusal::Missing("nothing")),
         goroutines: Err(Refusal::Missing("nothing")),

@@ -60,6 +60,18 @@ fn a_rate_that_is_there_is_left_alone() {
     }
 }
 
+/// Its symbols say where the rate is, but its code is not what is understood: it is read, and not written to.
+#[test]
+fn an_unoptimised_program_is_not_armed() {
+    let executable = build("1.27", "sites", Build::Unoptimised);
+    let running = Running::ready(&executable, &[], &[]);
+    let mut program = running.open();
+    assert_eq!(program.arm(1), Err(Refusal::Unconfirmed("MemProfileRate")));
+    assert_eq!(program.rate(), Ok(0));
+    program.snapshot().expect("a snapshot");
+    assert!(program.live_heap().is_err());
+}
+
 #[test]
 fn what_is_no_go_program_is_refused() {
     let own = std::process::id().cast_signed();

@@ -33,6 +33,10 @@ pub(crate) enum Build {
     CgoPieStripped,
     /// With `runtime/pprof` in it.
     Pprof,
+    /// With symbols, at no fixed address.
+    Pie,
+    /// With symbols, as debuggers want it.
+    Unoptimised,
 }
 
 impl Build {
@@ -55,6 +59,8 @@ impl Build {
             Self::Cgo => ("cgo", &["-tags=withcgo"]),
             Self::CgoPieStripped => ("cgo-pie-stripped", &["-tags=withcgo", PIE, STRIP]),
             Self::Pprof => ("pprof", &["-tags=pprof"]),
+            Self::Pie => ("pie", &[PIE]),
+            Self::Unoptimised => ("unoptimised", &["-gcflags=all=-N -l"]),
         }
     }
 }
