@@ -330,6 +330,44 @@ fn hostile_buckets_are_refused() {
     }
 }
 
+/// A list that goes on wherever it is read.
+struct Endless;
+
+impl Memory for Endless {
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError> {
+        const BUCKET: u64 = 128;
+        let (mut at, mut into) = (address, into);
+        while !into.is_empty() {
+            let start = at / BUCKET * BUCKET;
+            let mut bucket = [0; 128];
+            if start < 0x1000 {
+                // The globals: the list is not empty, and the cycle is flushed.
+                put(&mut bucket, LIST % BUCKET, &[0x1000, 21, 0, 512]);
+            } else {
+                let hash = hash(&STACK[..1], 16);
+                put(
+                    &mut bucket,
+                    0,
+                    &[0, start + BUCKET, 1, hash, 16, 1, STACK[0], 1, 0],
+                );
+            }
+            let behind = usize::try_from(at - start).expect("small");
+            let length = into.len().min(bucket.len() - behind);
+            let (now, later) = into.split_at_mut(length);
+            now.copy_from_slice(&bucket[behind..behind + length]);
+            into = later;
+            at += length as u64;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_refused() {
+    let reading = Reader::default().read(&Endless, &addresses(), Counts::Two);
+    assert!(matches!(reading, Err(Refusal::TooMany(_))), "{reading:?}");
+}
+
 #[test]
 fn globals_that_are_nowhere_are_refused() {
     for short in [LIST, CYCLE, LOCK, RATE] {
