@@ -194,7 +194,7 @@ impl Detector {
     /// What is known, as if the run ended now.
     pub fn judgement(&self) -> Judgement {
         let (growth, nearest, trend) = match &self.rule {
-            RuleState::Floor(rule) => (rule.growth(), rule.nearest().cloned(), rule.trend()),
+            RuleState::Floor(rule) => (rule.growth(), rule.nearest(), rule.trend()),
             RuleState::Strict(rule) => {
                 let growth = rule.flagged.as_ref().and_then(|rise| rise.growth);
                 (growth, None, None)

@@ -11,17 +11,19 @@ type Nearness = (usize, f64);
 pub(super) struct Candidates {
     /// The one that came nearest, in the whole run.
     nearest: Option<(Nearness, HeldBack)>,
-    /// The rise that came nearest with the latest cycle.
-    latest: Option<(Nearness, HeldBack)>,
+    /// How near the nearest rise of the latest cycle came; and itself, where that is news.
+    latest: Option<(Nearness, Option<HeldBack>)>,
     /// The condition that was told of last.
     told: Option<&'static str>,
 }
 
 impl Candidates {
-    /// Takes a stretch that does not meet the condition at `unmet`, by that margin.
+    /// Takes a stretch that does not meet the condition at `unmet`, of that name, by that margin. What is made of it is
+    /// asked for only where it is needed.
     pub(super) fn consider(
         &mut self,
         unmet: usize,
+        name: &'static str,
         margin: Margin,
         held_back: impl Fn() -> HeldBack,
     ) {
@@ -30,7 +32,8 @@ impl Candidates {
             self.nearest = Some((nearness, held_back()));
         }
         if unmet >= WHAT_A_RISE_IS && is_nearer(nearness, self.latest.as_ref()) {
-            self.latest = Some((nearness, held_back()));
+            let news = (self.told != Some(name)).then(held_back);
+            self.latest = Some((nearness, news));
         }
     }
 
@@ -38,20 +41,17 @@ impl Candidates {
     /// last. To be asked once a cycle.
     pub(super) fn latest_news(&mut self) -> Option<HeldBack> {
         let (_, latest) = self.latest.take()?;
-        let condition = latest.by.condition;
-        if self.told == Some(condition) {
-            return None;
-        }
-        self.told = Some(condition);
+        let latest = latest?;
+        self.told = Some(latest.by.condition);
         Some(latest)
     }
 
-    /// The stretch that came nearest.
+    /// The stretch that came nearest, of those that were considered.
     pub(super) fn nearest(&self) -> Option<&HeldBack> {
         self.nearest.as_ref().map(|(_, nearest)| nearest)
     }
 }
 
-fn is_nearer(one: Nearness, other: Option<&(Nearness, HeldBack)>) -> bool {
+fn is_nearer<T>(one: Nearness, other: Option<&(Nearness, T)>) -> bool {
     other.is_none_or(|(other, _)| one > *other)
 }

@@ -28,11 +28,16 @@ impl Condition {
     }
 }
 
-/// The first of these conditions that the stretch does not meet.
-pub(super) fn unmet(conditions: &[Condition], stretch: &Stretch) -> Option<(usize, Margin)> {
+/// The first of these conditions that the stretch does not meet; those before `from` are met.
+pub(super) fn unmet(
+    conditions: &[Condition],
+    from: usize,
+    stretch: &Stretch,
+) -> Option<(usize, Margin)> {
     conditions
         .iter()
         .enumerate()
+        .skip(from)
         .find_map(|(index, condition)| {
             let margin = condition.margin(stretch);
             (!margin.is_met()).then_some((index, margin))
@@ -41,7 +46,7 @@ pub(super) fn unmet(conditions: &[Condition], stretch: &Stretch) -> Option<(usiz
 
 /// How long a stretch has lasted that is a rise, where only that it is too short holds it back so far.
 pub(super) fn rises_too_short(stretch: &Stretch) -> Option<Margin> {
-    let (index, _) = unmet(&STEADY, stretch)?;
+    let (index, _) = unmet(&STEADY, 0, stretch)?;
     let span = long_enough(stretch);
     (index >= WHAT_A_RISE_IS && span.has > 0.0 && !span.is_met()).then_some(span)
 }
@@ -189,14 +194,31 @@ const DOUBLING_FROM: f64 = 2.0;
 /// Keeps a divisor above zero.
 const SOME_TIME: f64 = 1e-9;
 
-/// So many steps rise. Where the first floor is not the lowest of all, or the last not the highest, that is one too few.
-fn rising(stretch: &Stretch) -> Margin {
-    let (first, last) = (stretch.first_floor(), stretch.last_floor());
-    let slack = match stretch.terms.moment {
+/// How many steps may be no rise.
+fn slack(stretch: &Stretch) -> usize {
+    match stretch.terms.moment {
         Moment::Running => SLACK,
         Moment::Ended => SLACK.max(stretch.steps / STEPS_PER_SLACK_AT_LAST),
-    };
-    let needs = stretch.steps - slack;
+    }
+}
+
+/// Whether [`RISING`] is met, and no more than that: nearly all stretches end here, most of them after a step or two.
+pub(super) fn is_rising(stretch: &Stretch) -> bool {
+    let (first, last) = (stretch.first_floor, stretch.last_floor);
+    let slack = slack(stretch);
+    let mut ties = 0;
+    let mut before = first;
+    stretch.floors().enumerate().skip(1).all(|(index, floor)| {
+        ties += usize::from(floor <= before);
+        before = floor;
+        ties <= slack && first < floor && (floor < last || index == stretch.steps)
+    })
+}
+
+/// So many steps rise. Where the first floor is not the lowest of all, or the last not the highest, that is one too few.
+fn rising(stretch: &Stretch) -> Margin {
+    let (first, last) = (stretch.first_floor, stretch.last_floor);
+    let needs = stretch.steps - slack(stretch);
     let mut rises = 0;
     let mut is_within = true;
     let mut before = first;
@@ -215,7 +237,7 @@ fn rising(stretch: &Stretch) -> Margin {
 
 /// The least of the steps, as a factor.
 fn nearly_doubling(stretch: &Stretch) -> Margin {
-    let mut before = stretch.first_floor();
+    let mut before = stretch.first_floor;
     let mut least = f64::INFINITY;
     for floor in stretch.floors().skip(1) {
         least = least.min(floor.mib() / before.mib().max(DOUBLING_FROM));
@@ -225,7 +247,7 @@ fn nearly_doubling(stretch: &Stretch) -> Margin {
 }
 
 fn large_enough(stretch: &Stretch) -> Margin {
-    let needs = least_rise(stretch.terms.min_rise, stretch.first_floor());
+    let needs = least_rise(stretch.terms.min_rise, stretch.first_floor);
     Margin::new(stretch.rise(), needs, Unit::Mib)
 }
 
@@ -246,7 +268,7 @@ fn needed_span(stretch: &Stretch) -> f64 {
     let terms = &stretch.terms;
     let spans = match terms.moment {
         Moment::Running => {
-            let from = stretch.first_floor().mib().max(GROWTH_FROM);
+            let from = stretch.first_floor.mib().max(GROWTH_FROM);
             (1.0 + stretch.rise() / from / GROWTH_PER_SPAN).min(MOST_SPANS)
         }
         Moment::Ended => 1.0,

@@ -104,12 +104,20 @@ impl FloorRule {
         let terms = self.terms(Moment::Running);
         let (number, at, _) = self.latest;
         for (conditions, stretch) in stretches(&self.ladder, level, self.rises, terms) {
-            let Some((unmet, margin)) = conditions::unmet(conditions, &stretch) else {
+            let is_steady = stretch.steps == self.rises;
+            let goes_up = stretch.first_floor < stretch.last_floor;
+            if !goes_up || is_steady && !conditions::is_rising(&stretch) {
+                continue;
+            }
+            // The first one is met then.
+            let from = usize::from(is_steady);
+            let Some((unmet, margin)) = conditions::unmet(conditions, from, &stretch) else {
                 return Some(self.climb(conditions, &stretch));
             };
             // A heap that does not even double was never near to the quick form.
-            if unmet > 0 || stretch.steps == self.rises {
-                self.held_back.consider(unmet, margin, || {
+            if unmet > 0 || is_steady {
+                let name = conditions[unmet].name;
+                self.held_back.consider(unmet, name, margin, || {
                     HeldBack::of(conditions, unmet, &stretch, number, at)
                 });
             }
@@ -122,7 +130,7 @@ impl FloorRule {
         let terms = self.terms(Moment::Ended);
         let rises = (0..self.ladder.levels())
             .flat_map(|level| stretches(&self.ladder, level, self.rises, terms))
-            .find(|(conditions, stretch)| conditions::unmet(conditions, stretch).is_none());
+            .find(|(conditions, stretch)| conditions::unmet(conditions, 0, stretch).is_none());
         rises.map(|(conditions, stretch)| self.climb(conditions, &stretch))
     }
 
@@ -277,9 +285,32 @@ impl FloorRule {
     }
 
     /// The nearest that the rule came to a flag; since the last one was withdrawn, if one was.
-    pub(super) fn nearest(&self) -> Option<&HeldBack> {
-        let is_leak = self.climb.is_some() || self.rise_at_last().is_some();
-        self.held_back.nearest().filter(|_| !is_leak)
+    pub(super) fn nearest(&self) -> Option<HeldBack> {
+        if self.climb.is_some() || self.rise_at_last().is_some() {
+            return None;
+        }
+        match self.held_back.nearest() {
+            Some(nearest) => Some(nearest.clone()),
+            None => self.nearest_at_last(),
+        }
+    }
+
+    /// Where nothing ever rose: the windows of the end that come nearest to it.
+    fn nearest_at_last(&self) -> Option<HeldBack> {
+        let (number, at, _) = self.latest;
+        let mut nearest = Candidates::default();
+        let terms = self.terms(Moment::Running);
+        let all = (0..self.ladder.levels())
+            .flat_map(|level| stretches(&self.ladder, level, self.rises, terms))
+            .filter(|(_, stretch)| stretch.steps == self.rises);
+        for (conditions, stretch) in all {
+            if let Some((unmet, margin)) = conditions::unmet(conditions, 0, &stretch) {
+                nearest.consider(unmet, conditions[unmet].name, margin, || {
+                    HeldBack::of(conditions, unmet, &stretch, number, at)
+                });
+            }
+        }
+        nearest.nearest().cloned()
     }
 }
 

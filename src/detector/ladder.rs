@@ -65,6 +65,8 @@ impl Window {
 #[derive(Clone, Debug, Default)]
 struct Level {
     windows: VecDeque<Window>,
+    /// Their floors once more, in one piece, which is what nearly all tests look at. Older ones may come before them.
+    floors: Vec<Size>,
     /// A window whose pair has not come yet.
     waiting: Option<Window>,
     /// The highest floor of all windows that were dropped.
@@ -74,6 +76,10 @@ struct Level {
 impl Level {
     /// Takes a finished window. Returns it joined with its pair if it was the second of one.
     fn push(&mut self, window: Window, kept: usize) -> Option<Window> {
+        if self.floors.len() == 2 * kept {
+            self.floors.drain(..kept);
+        }
+        self.floors.push(window.floor);
         self.windows.push_back(window);
         if self.windows.len() > kept {
             let dropped = self.windows.pop_front();
@@ -128,6 +134,7 @@ impl Ladder {
             let highest = level.windows.iter().map(|window| window.floor).max();
             level.record = level.record.max(highest);
             level.windows.clear();
+            level.floors.clear();
             level.waiting = None;
         }
     }
@@ -166,13 +173,10 @@ impl Ladder {
 
     /// The floor of the group that has `later` groups behind it. All of them must be there.
     pub(super) fn floor(&self, level: usize, grouping: usize, later: usize) -> Size {
-        let windows = self.windows(level);
-        let begin = windows.len() - grouping * (later + 1);
-        windows
-            .range(begin + 1..begin + grouping)
-            .fold(windows[begin].floor, |floor, window| {
-                floor.min(window.floor)
-            })
+        let floors = &self.levels[level].floors;
+        let begin = floors.len() - grouping * (later + 1);
+        let lowest = floors[begin..begin + grouping].iter().min();
+        lowest.copied().unwrap_or_default()
     }
 
     /// The floors of the last `count` groups, oldest first.
@@ -262,6 +266,14 @@ impl Ladder {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+impl Ladder {
+    /// How much the floors of a level take, besides its windows.
+    pub(super) fn bytes_of_floors(&self, level: usize) -> usize {
+        self.levels[level].floors.capacity() * size_of::<Size>()
     }
 }
 

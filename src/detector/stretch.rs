@@ -42,6 +42,10 @@ pub(super) struct Stretch<'a> {
     pub(super) steps: usize,
     /// What it is judged by.
     pub(super) terms: Terms,
+    /// The floor of the oldest group.
+    pub(super) first_floor: Size,
+    /// The floor of the newest group.
+    pub(super) last_floor: Size,
     /// The groups as windows; joined only for the few stretches that come so far.
     groups: OnceCell<Vec<Window>>,
 }
@@ -61,6 +65,8 @@ impl<'a> Stretch<'a> {
             grouping,
             steps,
             terms,
+            first_floor: ladder.floor(level, grouping, steps),
+            last_floor: ladder.floor(level, grouping, 0),
             groups: OnceCell::new(),
         })
     }
@@ -97,19 +103,9 @@ impl<'a> Stretch<'a> {
             .floors(self.level, self.grouping, self.steps + 1)
     }
 
-    /// The floor of the oldest group, without joining the others.
-    pub(super) fn first_floor(&self) -> Size {
-        self.ladder.floor(self.level, self.grouping, self.steps)
-    }
-
-    /// The floor of the newest group, without joining the others.
-    pub(super) fn last_floor(&self) -> Size {
-        self.ladder.floor(self.level, self.grouping, 0)
-    }
-
     /// The rise from the first floor to the last, in MiB; below zero where it is a fall.
     pub(super) fn rise(&self) -> f64 {
-        self.last_floor().mib() - self.first_floor().mib()
+        self.last_floor.mib() - self.first_floor.mib()
     }
 
     /// How long the rise has lasted: the time from the begin of the first group to the end of the last, in seconds.

@@ -82,7 +82,7 @@ fn a_flag_that_was_withdrawn_is_explained_with_what_came_after() {
         &[
             "flagged at cycle 56, ",
             "withdrawn at cycle 96, 106.6 s after the start: levelled off",
-            "since then nearest to a flag at cycle 103, ",
+            "since then nearest to a flag at cycle 132, ",
             "  not rising: 2 steps up, 5 needed; ",
             "verdict clean: ",
         ],

@@ -157,6 +157,20 @@ fn the_first_floor_is_the_lowest_and_the_last_the_highest() {
 }
 
 #[test]
+fn whether_it_rises_is_what_its_margin_says() {
+    for number in 0..4_096_u64 {
+        let live: Vec<u64> = (0..6)
+            .map(|digit| 1 + number / 4_u64.pow(digit) % 4)
+            .collect();
+        on(6.0, 1, 5, &live, |stretch| {
+            let agrees = |stretch: &Stretch| RISING.margin(stretch).is_met() == is_rising(stretch);
+            assert!(agrees(stretch), "{live:?}");
+            assert!(at_last(stretch, agrees), "{live:?} at last");
+        });
+    }
+}
+
+#[test]
 fn a_margin_says_how_near_it_is() {
     let told = |condition, live: &[u64]| {
         let margin = margin(condition, live);

@@ -84,7 +84,10 @@ fn the_state_stays_bounded() {
         rule.observe(number, Duration::from_secs(u64::from(number)), live);
     }
     let of_levels: usize = (0..rule.ladder.levels())
-        .map(|level| rule.ladder.windows(level).capacity() * size_of::<Window>())
+        .map(|level| {
+            rule.ladder.windows(level).capacity() * size_of::<Window>()
+                + rule.ladder.bytes_of_floors(level)
+        })
         .sum();
     // Twenty levels last for a million cycles, and one more for each time as many again.
     let of_a_million = 20 * of_levels / rule.ladder.levels() + rule.thirds.bytes();
