@@ -38,6 +38,10 @@ fn two_readings_in_one_cycle_are_the_same() {
             thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(running.line(), "ready");
+        // By then what it allocated in its first cycles is published.
+        while program.gc_cycle().expect("a cycle") < 4 {
+            thread::sleep(Duration::from_millis(1));
+        }
         let (mut pairs, mut times, mut buckets) = (0, Vec::new(), 0);
         while pairs < twins {
             let begin = Instant::now();
