@@ -115,7 +115,7 @@ const CLEAR_OF_NOISE: Condition = Condition {
 };
 
 const NOT_SLOWING: Condition = Condition {
-    name: "not slowing",
+    name: "steady",
     reason: "a cache that fills rises ever more slowly, a leak goes on",
     margin: not_slowing,
 };
@@ -127,7 +127,7 @@ const RISING_AT_THE_END: Condition = Condition {
 };
 
 const NOT_SLOWER_THAN_BEFORE: Condition = Condition {
-    name: "not slower than before it",
+    name: "as fast as before it",
     reason: "the later part of a warm-up looks straight by itself",
     margin: not_slower_than_before,
 };

@@ -42,9 +42,9 @@ fn a_leak_is_explained_by_its_windows_and_by_every_condition() {
             "  long enough: 41 s, 29 s needed",
             "  in new territory: ",
             "  clear of the noise: ",
-            "  not slowing: ",
+            "  steady: ",
             "  still rising at its end: ",
-            "  not slower than before it: ",
+            "  as fast as before it: ",
             "verdict leak: live heap rose across 6 windows of 48 cycles",
         ],
     );
