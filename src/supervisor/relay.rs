@@ -37,7 +37,8 @@ pub(super) fn leave_behind(survivors: Survivors) {
         unsafe_code,
         reason = "a fork keeps what is held back, and finds itself where /proc is missing"
     )]
-    // SAFETY: the only other thread there may be is stuck in write(2) and holds no lock, so the child may allocate.
+    // SAFETY: of other threads there may be the one that is stuck in write(2) and holds no lock, and a watcher that was not
+    // waited for any longer: fork(3) hands the allocator over whole, and its other locks are none of the child's.
     match unsafe { fork() } {
         Ok(ForkResult::Parent { child }) => {
             tracing::info!(%child, "others still hold stderr: a relay stays");

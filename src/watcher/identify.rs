@@ -18,7 +18,7 @@ const SEVERAL: u32 = 3;
 const EARLY: Duration = Duration::from_millis(30);
 
 /// A contradiction counts for so many cycles.
-const RECENT: u32 = 6;
+const RECENT: u32 = 12;
 
 /// An image that others were excluded for must be the only one so often.
 const SURE: u32 = 3;
@@ -195,8 +195,8 @@ mod tests {
         // Not before it was the only one three times.
         assert_eq!(pid_with(&[(2, 7)], 4), None);
         // A line that was another's is forgotten, in time.
-        let mixed_up = [(1, 7), (1, 8), (9, 7), (10, 7), (11, 7)];
-        assert_eq!(pid_with(&mixed_up, 20), Some(8));
+        let mixed_up = [(1, 7), (1, 8), (12, 7), (13, 7), (14, 7)];
+        assert_eq!(pid_with(&mixed_up, 25), Some(8));
         // Both are contradicted again and again: the lines are mixed up.
         let both: Vec<(u32, i32)> = (1..100)
             .map(|cycle| (cycle, 7 + i32::from(cycle % 2 == 0)))

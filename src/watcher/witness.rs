@@ -251,11 +251,11 @@ impl Witness {
         let opened = match self.watched.naming.reading {
             Reading::Off => return Sight::None,
             Reading::Auto => Program::open(pid),
-            Reading::On => armed.unwrap_or_else(|| {
-                let mut program = Program::open(pid)?;
-                program.arm(self.watched.naming.sample_rate)?;
-                Ok(program)
-            }),
+            Reading::On => match armed {
+                Some(Ok(program)) => Ok(program),
+                // What it was refused for then may be over.
+                Some(Err(_)) | None => open_armed(pid, self.watched.naming.sample_rate),
+            },
         };
         match opened.and_then(|program| Ok((program.rate()?, program))) {
             Ok((0, program)) if program.links_mem_profile() => Sight::Blind(
@@ -358,6 +358,12 @@ fn suspect(suspects: &mut HashMap<i32, Program>, pid: i32) -> Option<&Program> {
         suspects.insert(pid, Program::open(pid).ok()?);
     }
     suspects.get(&pid)
+}
+
+fn open_armed(pid: i32, rate: u64) -> Result<Program, Refusal> {
+    let mut program = Program::open(pid)?;
+    program.arm(rate)?;
+    Ok(program)
 }
 
 /// Whether a program cannot have written a line with this number and this live heap.

@@ -1,6 +1,7 @@
 //! Which process of the system each process of the trace is.
 
 use std::fs;
+use std::thread;
 
 use serde_json::Value;
 
@@ -28,20 +29,22 @@ fn printed(stdout: &str) -> Vec<Option<i64>> {
     stdout.lines().map(|line| line.parse().ok()).collect()
 }
 
+/// All at once: a busy machine gives each few cycles a second.
 #[test]
 fn a_program_is_found_also_behind_an_exec_and_below_a_shell() {
     let scripts = [
-        "echo $$; exec $PROBE garbage 600ms",
+        "echo $$; exec $PROBE garbage 4s",
         // What the kernel calls the start of that process is long before the program's own.
-        "echo $$; sleep 1.3; exec $PROBE garbage 600ms",
-        "$PROBE garbage 600ms & echo $!; wait",
-        "(sleep 0.1; sh -c 'echo $$; exec $PROBE garbage 600ms'; true); true",
+        "echo $$; sleep 1.3; exec $PROBE garbage 4s",
+        "$PROBE garbage 4s & echo $!; wait",
+        "(sleep 0.1; sh -c 'echo $$; exec $PROBE garbage 4s'; true); true",
     ];
-    for release in RELEASES {
-        for script in scripts {
-            let (pids, stdout) = pids(release, script);
-            assert_eq!(pids, printed(&stdout), "{release}: {script}");
-        }
+    let runs = RELEASES.map(|release| {
+        scripts.map(|script| (script, thread::spawn(move || pids(release, script))))
+    });
+    for (script, run) in runs.into_iter().flatten() {
+        let (pids, stdout) = run.join().expect("no panic");
+        assert_eq!(pids, printed(&stdout), "{script}");
     }
 }
 
@@ -51,7 +54,7 @@ fn the_moment_when_it_is_known_is_an_event() {
     let jsonl = folder.path().join("events");
     let done = Gcwatch::new([option("jsonl", &jsonl)])
         .env("PROBE", probe(RELEASES[1]))
-        .script("echo $$; exec $PROBE garbage 600ms")
+        .script("echo $$; exec $PROBE garbage 4s")
         .run()
         .exits(0);
     let line = format!(
@@ -79,7 +82,7 @@ fn programs_that_start_one_after_the_other_are_told_apart() {
 /// A prefork server: five processes that start at the same moment and share one stderr.
 #[test]
 fn workers_that_start_together_are_told_apart_each_with_its_own_cycles() {
-    for release in RELEASES {
+    let run = |release| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let json = folder.path().join("summary");
         let done = Gcwatch::new([option("json", &json)])
@@ -113,7 +116,12 @@ fn workers_that_start_together_are_told_apart_each_with_its_own_cycles() {
         told.sort_unstable();
         assert_eq!(seen, told, "{release}: {}", done.stderr());
         assert_eq!(told.len(), 5);
-    }
+    };
+    thread::scope(|scope| {
+        for release in RELEASES {
+            scope.spawn(move || run(release));
+        }
+    });
 }
 
 #[test]

@@ -33,9 +33,9 @@ const usage = `usage: probe COMMAND
   logger STYLE N    write N lines (or for a DURATION) to stderr, a report to stdout
   garbage DURATION  make garbage at an easy pace
   trees N           build and drop N trees of 8191 nodes in each of two goroutines: nothing but
-                    allocations
+                    allocations; then say on stderr what CPU time it took
   tree              run two children that make garbage, sharing stderr
-  prefork N         run N children at once that make garbage for 30 cycles and more, sharing
+  prefork N         run N children at once that make garbage for 50 cycles and more, sharing
                     stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`
 
 // easyPace makes some 15 GC cycles a second.
@@ -248,6 +248,12 @@ func trees(count int) {
 		}()
 	}
 	all.Wait()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		die(err.Error())
+	}
+	seconds := func(time syscall.Timeval) float64 { return float64(time.Sec) + float64(time.Usec)/1e6 }
+	fmt.Fprintf(os.Stderr, "probe: cpu %.3f s\n", seconds(usage.Utime)+seconds(usage.Stime))
 	fmt.Println("probe: done")
 }
 
@@ -296,7 +302,7 @@ func preforked(index int) {
 		kept[i] = make([]byte, 1<<20)
 	}
 	quiet := makeGarbage(1, easyPace)
-	for cycles() < uint32(30+5*index) {
+	for cycles() < uint32(50+5*index) {
 		time.Sleep(time.Millisecond)
 	}
 	quiet()
