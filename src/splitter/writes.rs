@@ -359,7 +359,7 @@ impl Writes {
         };
         let (mut kept, mut given_up) = (Vec::new(), Vec::new());
         for mut line in std::mem::take(&mut reading.open) {
-            if line.is_certain() && kept.len() < MOST_LINES {
+            if (line.is_certain() || line.detached.is_some()) && kept.len() < MOST_LINES {
                 let bytes = self.window.line(&line.pieces);
                 line.detached.get_or_insert_default().extend(bytes);
                 self.window.take(&line.pieces);
@@ -372,6 +372,9 @@ impl Writes {
         reading.open = kept;
         for line in &given_up {
             self.give_up(line);
+            if line.detached.is_some() {
+                self.put_back(line, out);
+            }
         }
         self.settle(out);
     }

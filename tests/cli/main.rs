@@ -15,3 +15,4 @@ mod reports;
 mod services;
 mod signs;
 mod support;
+mod torn;

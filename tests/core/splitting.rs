@@ -229,3 +229,26 @@ fn a_line_that_is_surely_the_runtimes_outlasts_a_pause_and_the_text_does_not_wai
             .as_bytes()
     );
 }
+
+#[test]
+fn a_detached_line_that_a_relay_goes_on_with_is_not_lost() {
+    let mut splitter = Splitter::new(Edges::Kept);
+    let mut out = Split::default();
+    let tokens = ["gc ", "7", " @", "0.125", "s ", "6", "%"];
+    for write in tokens.iter().chain(&["a log line\n"]) {
+        splitter.push(write.as_bytes(), &mut out);
+    }
+    splitter.release(&mut out);
+    // Two tokens in one write.
+    splitter.push(b": 0.35", &mut out);
+    splitter.push(b"another\n", &mut out);
+    splitter.release(&mut out);
+    splitter.finish(&mut out);
+    assert_eq!(
+        out.text,
+        ["a log line\nanother\n", &tokens.concat(), ": 0.35"]
+            .concat()
+            .as_bytes()
+    );
+    assert!(out.trace.is_empty());
+}
