@@ -19,6 +19,12 @@ pub enum GoTool {
     RunsNothing(String),
 }
 
+/// Whether a command is the go tool, by its name.
+pub fn is_go(command: &[OsString]) -> bool {
+    let program = command.first().map(Path::new);
+    program.and_then(Path::file_name) == Some(OsStr::new("go"))
+}
+
 /// Whether a command is the go tool; if so, what becomes of it. `wrapper` is gcwatch and its options, `folder` the one it
 /// was started in.
 pub fn look(
@@ -26,12 +32,9 @@ pub fn look(
     wrapper: &[OsString],
     folder: &Path,
 ) -> Result<Option<GoTool>, Error> {
-    let Some((program, arguments)) = command.split_first() else {
+    let Some((program, arguments)) = command.split_first().filter(|_| is_go(command)) else {
         return Ok(None);
     };
-    if Path::new(program).file_name() != Some(OsStr::new("go")) {
-        return Ok(None);
-    }
     // `-C DIR` is the only flag before a subcommand (Go 1.20).
     let at = match arguments.first() {
         Some(flag) if flag == "-C" => 2,

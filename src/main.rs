@@ -54,6 +54,10 @@ fn run() -> Result<Exit, Error> {
 
 /// Runs a command; the go tool takes our place, and runs us again where it runs a program.
 fn run_command(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
+    // Any other command needs no /proc to be run.
+    if !go_tool::is_go(command) {
+        return supervisor::run(config, command);
+    }
     let here = Error::plumbing("look where this is");
     let ours = std::env::args_os().skip(1).take_while(|word| word != "--");
     let wrapper: Vec<OsString> = std::iter::once(std::env::current_exe().map_err(&here)?.into())
