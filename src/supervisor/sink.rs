@@ -1,10 +1,17 @@
-//! Our stderr: takes the command's text and our own lines, on a thread of its own, and never changes a byte of the former.
+//! Our stderr: takes the command's text and our own lines, on a thread of its own if they have to wait, and never changes a
+//! byte of the former.
 //!
 //! Our stderr is shared with others, so it must not be made non-blocking, and a write may block for ever. While it does, the
 //! command's trace lines are still read, as long as there is room for its text; when there is none, the command waits, as it
 //! would have waited itself.
+//!
+//! Where the kernel can write without waiting, the thread is left asleep as long as all is taken at once: to wake it for each
+//! line of a log costs more than to pass the line on.
 
-use std::io;
+mod at_once;
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,6 +24,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
+use self::at_once::write_at_once;
 use super::descriptors::stderr_tells_of_its_reader;
 use super::signals;
 use crate::error::Error;
@@ -75,6 +83,8 @@ pub(super) struct Sink {
     at_line_start: bool,
     /// Our stderr, where the kernel tells that its last reader has gone.
     reader: Option<AsyncFd<io::Stderr>>,
+    /// Whether writes that do not wait may be tried.
+    writes_at_once: Cell<bool>,
 }
 
 impl Sink {
@@ -82,6 +92,8 @@ impl Sink {
     pub(super) fn start(stops: bool) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
+        let is_terminal = io::stderr().is_terminal();
+        let stops = stops && is_terminal;
         thread::Builder::new()
             .name("stderr".into())
             .spawn(move || write_all(&of_thread, io::stderr().as_fd(), stops))
@@ -91,6 +103,8 @@ impl Sink {
             notices: Vec::new(),
             at_line_start: true,
             reader: watch_reader(),
+            // A terminal stops jobs, and makes them wait, in its own ways.
+            writes_at_once: Cell::new(!is_terminal),
         })
     }
 
@@ -182,10 +196,42 @@ impl Sink {
     }
 
     fn queue(&self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.shared.lock().queue.extend_from_slice(bytes);
+        let mut state = self.shared.lock();
+        // The thread sleeps as long as nothing is queued, and nobody else queues.
+        let rest = if self.writes_at_once.get() && state.is_idle() && !state.gone {
+            self.write_at_once(&mut state, bytes)
+        } else {
+            bytes
+        };
+        if !rest.is_empty() {
+            state.queue.extend_from_slice(rest);
             self.shared.more.notify_one();
         }
+    }
+
+    /// Writes as much as is taken without waiting, and gives the rest back.
+    fn write_at_once<'a>(&self, state: &mut State, mut bytes: &'a [u8]) -> &'a [u8] {
+        while !bytes.is_empty() {
+            match write_at_once(io::stderr(), &bytes[..piece_len(bytes)]) {
+                Ok(written) => {
+                    state.taken += written as u64;
+                    bytes = &bytes[written..];
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EPIPE) => {
+                    state.gone = true;
+                    self.shared.changed.notify_one();
+                    return &[];
+                }
+                Err(Errno::EAGAIN) => break,
+                // The kernel knows no such writes here; or one that the thread is to see too.
+                Err(_) => {
+                    self.writes_at_once.set(false);
+                    break;
+                }
+            }
+        }
+        bytes
     }
 }
 
