@@ -217,7 +217,7 @@ mod tests {
         let library = frame("bytes.growSlice", "/go/src/bytes/buffer.go", 240);
         let dependency = frame(
             "gopkg.in/yaml%2ev3.(*parser).node",
-            "/root/go/pkg/mod/gopkg.in/yaml.v3@v3.0.1/decode.go",
+            "/src/go/pkg/mod/gopkg.in/yaml.v3@v3.0.1/decode.go",
             7,
         );
         let cart = frame(
