@@ -34,6 +34,9 @@ const usage = `usage: probe COMMAND
   garbage DURATION  make garbage at an easy pace
   trees N           build and drop N trees of 8191 nodes in each of two goroutines: nothing but
                     allocations; then say on stderr what CPU time it took
+  sampling WORK N   wait until somebody switches heap sampling on from outside; then do 2N rounds
+                    of WORK (trees, or documents: JSON), switching it off for every other one; say
+                    on stderr what CPU time each pair of rounds took, and what each allocated
   tree              run two children that make garbage, sharing stderr
   prefork N         run N children at once that make garbage for 50 cycles and more, sharing
                     stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`
@@ -76,6 +79,8 @@ func main() {
 		quiet()
 	case "trees":
 		trees(number(2))
+	case "sampling":
+		sampling(argument(2), number(3))
 	case "tree":
 		tree()
 	case "prefork":
@@ -248,12 +253,7 @@ func trees(count int) {
 		}()
 	}
 	all.Wait()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		die(err.Error())
-	}
-	seconds := func(time syscall.Timeval) float64 { return float64(time.Sec) + float64(time.Usec)/1e6 }
-	fmt.Fprintf(os.Stderr, "probe: cpu %.3f s\n", seconds(usage.Utime)+seconds(usage.Stime))
+	fmt.Fprintf(os.Stderr, "probe: cpu %.3f s\n", cpuSeconds())
 	fmt.Println("probe: done")
 }
 
