@@ -8,6 +8,7 @@ pub mod json;
 pub mod jsonl;
 pub mod log;
 pub mod terminal;
+mod words;
 
 use std::io;
 

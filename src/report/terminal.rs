@@ -1,20 +1,19 @@
 //! What gcwatch writes to stderr: a leak when it is flagged, and the summary at the end. Every line begins `gcwatch: `.
 
 use std::io;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::words::{growth_in_words, live_in_words, rise_in_words, run_in_words, verdict_in_words};
 use super::{Reporter, culprits};
 use crate::culprit::growth::Finding;
 use crate::demux::ProcessId;
-use crate::detector::{Forecast, Growth, Leak, Rise, Verdict, Withdrawal, WithdrawnWhy, forecast};
+use crate::detector::{Rise, Withdrawal, WithdrawnWhy};
 use crate::exit::Exit;
 use crate::session::Event;
 use crate::signs;
-use crate::size::Size;
-use crate::summary::{Limit, ProcessSummary, RunVerdict, Summary};
-use crate::wording::{Rounded, about, count, mib, millis, sizes};
+use crate::summary::{ProcessSummary, RunVerdict, Summary};
+use crate::wording::{Rounded, count};
 
 /// The plot is this many characters wide at most.
 const PLOT_WIDTH: usize = 40;
@@ -242,125 +241,6 @@ impl<W: io::Write> Reporter for Terminal<W> {
         let word = self.painted(verdict.word(), verdict);
         self.line(&format!("SUMMARY: {word}: {}", verdict_in_words(summary)))?;
         self.out.flush()
-    }
-}
-
-/// `live heap rose across 6 windows of 12 cycles: 21, 24, … 37 MiB in 27 s, and never came back`.
-fn rise_in_words(rise: &Rise) -> String {
-    format!(
-        "live heap rose across {} of {}: {} in {}, and never came back",
-        count(rise.floors.len().saturating_sub(1) as u64, "window"),
-        count(rise.window_cycles, "cycle"),
-        sizes(&rise.floors, ", "),
-        Rounded::down(rise.span),
-    )
-}
-
-/// `+0.58 MiB/s (0.49 to 0.70), 0.13 MiB a cycle; 512 MiB (GOMEMLIMIT) in about 14 min (11 to 17), the heap goal in 6 min`.
-fn growth_in_words(
-    growth: &Growth,
-    live: Size,
-    limit: Option<&Limit>,
-    goal_factor: Option<f64>,
-) -> String {
-    let [rate, low, high, per_cycle] = [
-        growth.bytes_per_second,
-        growth.low,
-        growth.high,
-        growth.bytes_per_cycle,
-    ]
-    .map(mib);
-    let rate = format!("+{rate} MiB/s ({low} to {high}), {per_cycle} MiB a cycle");
-    let (size, name, goal_factor) = match limit {
-        Some(limit) => (
-            limit.size,
-            format!("{} ({})", limit.size, limit.from),
-            goal_factor,
-        ),
-        None => (
-            Size::from_bytes(live.bytes().saturating_mul(2)),
-            "twice this".into(),
-            None,
-        ),
-    };
-    let Some(Forecast {
-        seconds,
-        soonest,
-        latest,
-        goal,
-    }) = forecast(growth, live, size, goal_factor)
-    else {
-        return rate;
-    };
-    let when = match latest {
-        Some(latest) => format!("in about {}", about(seconds, soonest, latest)),
-        None => format!("not before {}", Rounded::down(time(soonest))),
-    };
-    let goal = goal.map_or_else(String::new, |goal| {
-        format!(", the heap goal in {}", Rounded::down(time(goal)))
-    });
-    format!("{rate}; {name} {when}{goal}")
-}
-
-/// Seconds as a time; what does not fit is as long as it gets.
-fn time(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
-/// `ran 61.2 s, 214 GC cycles (3 reassembled, 0 lost), 2 % of CPU in GC, longest pause 0.41 ms`.
-fn run_in_words(summary: &Summary) -> String {
-    let ran = summary.wall.map_or_else(String::new, |wall| {
-        format!("ran {:.1} s, ", wall.as_secs_f64())
-    });
-    let cycles = count(summary.cycles(), "GC cycle");
-    let read = format!(
-        "{ran}{cycles} ({} reassembled, {} lost)",
-        summary.reassembled(),
-        summary.lost()
-    );
-    let longest_pause = summary
-        .processes
-        .iter()
-        .map(|process| process.longest_pause)
-        .max();
-    match (summary.decisive(), longest_pause) {
-        (Some(process), Some(pause)) => {
-            let cpu = process
-                .last
-                .gc_cpu_percent
-                .map_or_else(String::new, |percent| format!(", {percent} % of CPU in GC"));
-            format!("{read}{cpu}, longest pause {} ms", millis(pause))
-        }
-        _ => read,
-    }
-}
-
-/// `5 -> 43 MiB`.
-fn live_in_words(process: &ProcessSummary) -> String {
-    sizes(
-        &[process.first.newest_live(), process.last.newest_live()],
-        " -> ",
-    )
-}
-
-fn verdict_in_words(summary: &Summary) -> String {
-    let verdict = |process: &ProcessSummary| {
-        process
-            .judgement
-            .as_ref()
-            .map(|judgement| judgement.verdict.clone())
-    };
-    match (&summary.processes[..], summary.decisive().and_then(verdict)) {
-        ([process], Some(Verdict::Leak(Leak::Floor(_) | Leak::Strict(_)))) => {
-            let grown = process.last.newest_live().mib() - process.first.newest_live().mib();
-            let rate = |growth: Growth| format!(" (+{} MiB/s)", mib(growth.bytes_per_second));
-            let rate = process.growth().map_or_else(String::new, rate);
-            format!(
-                "live heap {grown:+.0} MiB in {}{rate}",
-                count(process.cycles, "cycle")
-            )
-        }
-        _ => summary.reason(),
     }
 }
 
