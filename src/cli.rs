@@ -186,6 +186,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
     jsonl: Option<PathBuf>,
 
+    /// Write the verdicts here at the end, as a `JUnit` test suite
+    ///
+    /// For CI systems that show test results: a test case for each Go process, which fails where it leaks or goes over its
+    /// budget, with the table of the lines that leak in it. An inconclusive one fails only where it fails the run
+    /// (`--on-inconclusive fail`). Example: `--junit gcwatch.xml`.
+    #[arg(long, value_name = "FILE", env = "GCWATCH_JUNIT")]
+    junit: Option<PathBuf>,
+
     /// Compare with an earlier run's `--json`: more growth, or a higher floor, is a leak verdict
     ///
     /// The earlier run is one of the version that is good, with the same load and as long: what rises faster, or keeps more
@@ -301,6 +309,8 @@ pub struct Outputs {
     pub json: Option<PathBuf>,
     /// The events as JSON lines.
     pub jsonl: Option<PathBuf>,
+    /// The verdicts as `JUnit` XML.
+    pub junit: Option<PathBuf>,
     /// With a saved log: the text to stdout.
     pub echo: bool,
     /// How the verdict came about, to stderr.
@@ -380,7 +390,12 @@ impl Args {
         };
         let binary = self.command.first().map(Path::new);
         let name = binary.and_then(Path::file_stem).unwrap_or_default();
-        let reports = [&mut self.trace_file, &mut self.json, &mut self.jsonl];
+        let reports = [
+            &mut self.trace_file,
+            &mut self.json,
+            &mut self.jsonl,
+            &mut self.junit,
+        ];
         for path in reports.into_iter().flatten() {
             let mut own = path.file_stem().unwrap_or_default().to_os_string();
             own.push(".");
@@ -442,9 +457,12 @@ impl Args {
                 "`--baseline` compares floors, which `--rule strict` has none of: leave one of the two out",
             );
         }
-        if is_stdout(&self.jsonl) || is_stdout(&self.trace_file) {
+        if [&self.jsonl, &self.trace_file, &self.junit]
+            .into_iter()
+            .any(is_stdout)
+        {
             return usage(
-                "`--jsonl` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
+                "`--jsonl`, `--junit` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
             );
         }
         let naming = naming(self.culprit, self.sample_rate, self.profile_out, self.pprof)?;
@@ -491,6 +509,7 @@ impl Args {
                 trace_file: self.trace_file,
                 json: self.json,
                 jsonl: self.jsonl,
+                junit: self.junit,
                 echo: self.echo,
                 explain: self.explain,
                 quiet: self.quiet,

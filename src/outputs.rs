@@ -11,6 +11,7 @@ use crate::error::reason;
 use crate::report::explain::Explain;
 use crate::report::json::Json;
 use crate::report::jsonl::Jsonl;
+use crate::report::junit::Junit;
 use crate::report::log::Log;
 use crate::report::terminal::Terminal;
 use crate::report::{Failure, Reporter, Reports, TraceLog};
@@ -38,6 +39,9 @@ impl Write for Notices {
     }
 }
 
+/// A report to a file.
+type Wrap<'a> = &'a dyn Fn(Box<dyn Write>) -> Box<dyn Reporter>;
+
 /// All reports that were asked for, and those of them that cannot be written.
 pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports, Vec<Failure>) {
     let mut summary = Summary::new(limit);
@@ -54,7 +58,7 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
     }
     reports.add("log".into(), Box::new(Log));
     let mut failures = Vec::new();
-    let mut add = |path: &Option<PathBuf>, reporter: fn(Box<dyn Write>) -> Box<dyn Reporter>| {
+    let mut add = |path: &Option<PathBuf>, reporter: Wrap<'_>| {
         if let Some(path) = path {
             match create(path) {
                 Ok(file) => reports.add(path.display().to_string(), reporter(file)),
@@ -62,10 +66,24 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
             }
         }
     };
-    add(&outputs.trace_file, |file| Box::new(TraceLog(file)));
-    add(&outputs.jsonl, |file| Box::new(Jsonl(file)));
-    add(&outputs.json, |file| Box::new(Json(file)));
+    add(&outputs.trace_file, &|file| Box::new(TraceLog(file)));
+    add(&outputs.jsonl, &|file| Box::new(Jsonl(file)));
+    add(&outputs.json, &|file| Box::new(Json(file)));
+    add(&outputs.junit, &|file| {
+        Box::new(Junit::new(file, config.gate, subject(&config.source)))
+    });
     (reports, failures)
+}
+
+/// What is judged, by its name: the program's, or the log's.
+fn subject(source: &Source) -> String {
+    let path = match source {
+        Source::Command(command) => command.first().map_or(Path::new(""), Path::new),
+        Source::Log(path) if path.as_os_str() == "-" => return "standard input".into(),
+        Source::Log(path) => path,
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn create(path: &Path) -> io::Result<Box<dyn Write>> {

@@ -6,6 +6,7 @@ mod culprits;
 pub mod explain;
 pub mod json;
 pub mod jsonl;
+pub mod junit;
 pub mod log;
 pub mod terminal;
 mod words;
@@ -45,6 +46,14 @@ impl<W: io::Write> Reporter for TraceLog<W> {
 
     fn finish(&mut self, _summary: &Summary, _exit: Exit) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// The exit status as a shell tells it: 128 and the signal's number where gcwatch ends by one.
+fn exit_status(exit: Exit) -> i32 {
+    match exit {
+        Exit::Code(code) => code.into(),
+        Exit::Signal(signal) => 128 + signal,
     }
 }
 

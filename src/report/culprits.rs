@@ -1,12 +1,16 @@
-//! The lines that hold the growth: as JSON, and in words.
+//! The lines that hold the growth: as JSON, in words, and as a table.
 
 use serde::Serialize;
 
+use crate::culprit::blame::Place;
 use crate::culprit::growth::{Culprit, Finding, Grown};
-use crate::wording::count;
+use crate::wording::{count, mib};
 
 /// So many sites of one process are named on stderr.
 const MOST_LINES: usize = 4;
+
+/// So many sites of one process are in a table.
+const MOST_ROWS: usize = 20;
 
 /// One site.
 #[derive(Debug, Serialize)]
@@ -124,6 +128,82 @@ pub(super) fn in_words(finding: &Finding) -> Vec<String> {
         }
     };
     finding.culprits.iter().filter(is_shown).map(line).collect()
+}
+
+/// A site as a row of a table.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    /// `58 %`, of all growth of its kind, and `6 %`, the error of that.
+    pub(super) share: String,
+    pub(super) share_error: String,
+    /// `21.9 MiB in 96 samples`, or `3700 goroutines`.
+    pub(super) growth: String,
+    /// The blamed line; `None` where nothing is known of it.
+    pub(super) blamed: Option<&'a Place>,
+    /// The function that allocated, where it is another one.
+    pub(super) allocated_in: Option<&'a str>,
+    /// Who called the blamed function, who called that, and so on.
+    pub(super) callers: &'a [Place],
+}
+
+impl<'a> Row<'a> {
+    /// The sites that were found, the largest first.
+    pub(super) fn all(finding: &'a Finding) -> Vec<Self> {
+        let culprits = finding.culprits.iter().take(MOST_ROWS);
+        culprits.map(Self::from).collect()
+    }
+
+    /// A table in plain text: a line for each site, and below it one for each caller.
+    pub(super) fn as_text(rows: &[Self]) -> Vec<String> {
+        let width = |cell: fn(&Self) -> &str| rows.iter().map(|row| cell(row).len()).max();
+        let share = width(|row| &row.share).unwrap_or_default();
+        let growth = width(|row| &row.growth).unwrap_or_default();
+        let mut lines = Vec::new();
+        for row in rows {
+            let allocated_in = row
+                .allocated_in
+                .map(|function| format!(", allocated in {function}"));
+            lines.push(format!(
+                "{:>share$} (+/- {})  {:growth$}  {}{}",
+                row.share,
+                row.share_error,
+                row.growth,
+                row.blamed
+                    .map_or_else(|| "an unknown place".into(), in_full),
+                allocated_in.unwrap_or_default(),
+            ));
+            lines.extend(
+                row.callers
+                    .iter()
+                    .map(|caller| format!("    called by {}", in_full(caller))),
+            );
+        }
+        lines
+    }
+}
+
+impl<'a> From<&'a Culprit> for Row<'a> {
+    fn from(culprit: &'a Culprit) -> Self {
+        let percent = |part: f64| format!("{:.0} %", part * 100.0);
+        Self {
+            share: percent(culprit.share),
+            share_error: percent(culprit.share_error),
+            growth: match culprit.grown {
+                Grown::Heap { bytes, samples } => {
+                    format!("{} MiB in {}", mib(bytes), count(samples, "sample"))
+                }
+                Grown::Goroutines(more) => count(more, "goroutine"),
+            },
+            blamed: culprit.site.blamed(),
+            allocated_in: culprit.site.allocated_in.as_deref(),
+            callers: culprit.site.path.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+/// `example.com/shop/sessions.(*Store).New /src/shop/sessions/sessions.go:20`.
+fn in_full(place: &Place) -> String {
+    format!("{} {}:{}", place.function, place.file, place.line)
 }
 
 #[expect(

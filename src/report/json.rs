@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Reporter;
 use super::culprits::FindingLine;
+use super::{Reporter, exit_status};
 use crate::detector::{Growth, HeldBack, OverBudget, Rise, Trend, Verdict, Withdrawal};
 use crate::exit::{End, Exit};
 use crate::signs::{self, Sign};
@@ -323,10 +323,7 @@ impl<'a> Run<'a> {
             verdict: summary.verdict().word(),
             reason: summary.reason(),
             end: summary.end.map(Ending::from),
-            exit_status: match exit {
-                Exit::Code(code) => code.into(),
-                Exit::Signal(signal) => 128 + signal,
-            },
+            exit_status: exit_status(exit),
             wall_seconds: summary.wall.map(seconds),
             trace: TraceCounts {
                 cycles: summary.cycles(),

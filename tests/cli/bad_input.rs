@@ -233,7 +233,7 @@ fn a_hundred_megabytes_of_random_bytes_come_out_as_they_went_in() {
 fn a_report_that_cannot_be_written_is_said_once_and_the_run_goes_on() {
     let complaint =
         "gcwatch: cannot write `/no/such/x`: no such file or directory; the run goes on without it";
-    for option in ["--json", "--jsonl", "--trace-file"] {
+    for option in ["--json", "--jsonl", "--junit", "--trace-file"] {
         let options = ["-q", option, "/no/such/x"];
         let done = Gcwatch::new(options)
             .script("echo text >&2")

@@ -7,6 +7,7 @@ mod culprit;
 mod exit;
 mod explain;
 mod go_tool;
+mod junit;
 mod leaky;
 mod logs;
 mod processes;

@@ -114,7 +114,9 @@ impl Gcwatch {
         command.process_group(0);
         command.args(options).current_dir(root());
         let users = |name: &OsStr| {
-            name.as_encoded_bytes().starts_with(b"GCWATCH_")
+            let begins = |start: &[u8]| name.as_encoded_bytes().starts_with(start);
+            begins(b"GCWATCH_")
+                || begins(b"GITHUB_")
                 || ["GODEBUG", "GOMEMLIMIT", "GOGC", "NO_COLOR"]
                     .iter()
                     .any(|go| name == *go)
