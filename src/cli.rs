@@ -194,6 +194,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GCWATCH_JUNIT")]
     junit: Option<PathBuf>,
 
+    /// Annotations and a step summary for GitHub Actions
+    ///
+    /// At the end of the run the verdict and the lines that leak are written to stderr as workflow commands, which GitHub
+    /// shows beside the code, and a page with the figures and tables goes to the step's summary. `auto`: where GitHub Actions
+    /// runs gcwatch. `always`: elsewhere, too. With `--quiet` there is the page only.
+    #[arg(long, value_enum, value_name = "WHEN", env = "GCWATCH_GITHUB", default_value_t = GithubName::Auto)]
+    github: GithubName,
+
     /// Compare with an earlier run's `--json`: more growth, or a higher floor, is a leak verdict
     ///
     /// The earlier run is one of the version that is good, with the same load and as long: what rises faster, or keeps more
@@ -280,6 +288,23 @@ enum ReadingName {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GithubName {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<GithubName> for Github {
+    fn from(name: GithubName) -> Self {
+        match name {
+            GithubName::Auto => Self::Auto,
+            GithubName::Always => Self::Always,
+            GithubName::Never => Self::Never,
+        }
+    }
+}
+
 /// What the command gets as its stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stderr {
@@ -289,6 +314,18 @@ pub enum Stderr {
     Pipe,
     /// A terminal.
     Pty,
+}
+
+/// Whether GitHub Actions is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Github {
+    /// Where it runs this.
+    #[default]
+    Auto,
+    /// Elsewhere, too.
+    Always,
+    /// Not there either.
+    Never,
 }
 
 /// What to watch.
@@ -311,6 +348,8 @@ pub struct Outputs {
     pub jsonl: Option<PathBuf>,
     /// The verdicts as `JUnit` XML.
     pub junit: Option<PathBuf>,
+    /// Annotations and a step summary.
+    pub github: Github,
     /// With a saved log: the text to stdout.
     pub echo: bool,
     /// How the verdict came about, to stderr.
@@ -510,6 +549,7 @@ impl Args {
                 json: self.json,
                 jsonl: self.jsonl,
                 junit: self.junit,
+                github: self.github.into(),
                 echo: self.echo,
                 explain: self.explain,
                 quiet: self.quiet,

@@ -1,14 +1,18 @@
 //! Opens what the user wants written: reports to files, our own lines to stderr.
 
+mod workspace;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::cli::{Config, Source};
+use self::workspace::Workspace;
+use crate::cli::{Config, Github, Source};
 use crate::error::reason;
 use crate::report::explain::Explain;
+use crate::report::github::{Annotations, InCheckout, StepSummary};
 use crate::report::json::Json;
 use crate::report::jsonl::Jsonl;
 use crate::report::junit::Junit;
@@ -49,10 +53,21 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
         && std::env::var("GOGC").is_ok_and(|gogc| gogc == "off");
     let mut reports = Reports::new(summary);
     let outputs = &config.outputs;
+    let told = tells_github(outputs.github).then(in_checkout);
     if !outputs.quiet {
         let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         if outputs.explain {
             reports.add("stderr".into(), Box::new(Explain(notices.clone())));
+        }
+        if let Some(in_checkout) = &told {
+            // Before the summary, whose last line is the one that scripts look for.
+            let annotations = Annotations::new(
+                notices.clone(),
+                config.gate,
+                subject(&config.source),
+                in_checkout.clone(),
+            );
+            reports.add("stderr".into(), Box::new(annotations));
         }
         reports.add("stderr".into(), Box::new(Terminal::new(notices, colours)));
     }
@@ -72,7 +87,59 @@ pub fn open(config: &Config, limit: Option<Limit>, notices: Notices) -> (Reports
     add(&outputs.junit, &|file| {
         Box::new(Junit::new(file, config.gate, subject(&config.source)))
     });
+    if let Some(in_checkout) = told
+        && let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
+    {
+        let name = Path::new(&path).display().to_string();
+        match File::options().append(true).create(true).open(&path) {
+            Ok(file) => {
+                let summary =
+                    StepSummary::new(StepFile(file), subject(&config.source), in_checkout);
+                reports.add(name, Box::new(summary));
+            }
+            Err(error) => failures.push(reports.missing(name, error)),
+        }
+    }
     (reports, failures)
+}
+
+/// Whether GitHub Actions is told: where it runs this it says so (its documentation of default environment variables).
+fn tells_github(github: Github) -> bool {
+    match github {
+        Github::Always => true,
+        Github::Never => false,
+        Github::Auto => std::env::var("GITHUB_ACTIONS").is_ok_and(|actions| actions == "true"),
+    }
+}
+
+/// Finds sources in the checkout of this job, or else below the current folder.
+fn in_checkout() -> InCheckout {
+    let root = std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty());
+    let workspace = Workspace::new(Path::new(&root.unwrap_or_else(|| ".".into())));
+    Rc::new(move |compiled| workspace.as_ref()?.find(compiled))
+}
+
+/// GitHub shows no summary of a step that is larger: 1 MiB.
+const STEP_FILE_HOLDS: u64 = 1 << 20;
+
+/// The file of a step's summary, to which others append as well.
+struct StepFile(File);
+
+impl Write for StepFile {
+    /// All or nothing: with more in it than GitHub shows, the others' part would be lost, too.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.metadata()?.len() + bytes.len() as u64 > STEP_FILE_HOLDS {
+            return Err(io::Error::other(
+                "it would have more than the 1 MiB that GitHub shows",
+            ));
+        }
+        self.0.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What is judged, by its name: the program's, or the log's.

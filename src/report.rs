@@ -4,6 +4,7 @@
 
 mod culprits;
 pub mod explain;
+pub mod github;
 pub mod json;
 pub mod jsonl;
 pub mod junit;

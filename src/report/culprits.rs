@@ -116,18 +116,26 @@ pub(super) fn in_words(finding: &Finding) -> Vec<String> {
         shown[kind] += 1;
         shown[kind] <= most
     };
-    let mut of_the_growth = " of the growth";
-    let line = |culprit: &Culprit| match culprit.grown {
+    let mut is_first = true;
+    let line = |culprit: &Culprit| {
+        let is_heap = is_heap(&culprit);
+        sentence(culprit, is_heap && std::mem::take(&mut is_first))
+    };
+    finding.culprits.iter().filter(is_shown).map(line).collect()
+}
+
+/// `58 % (+/- 6) of the growth: sessions.(*Store).New sessions.go:28`; `of the growth` only where it `is_new` to the reader.
+pub(super) fn sentence(culprit: &Culprit, is_new: bool) -> String {
+    match culprit.grown {
         Grown::Heap { .. } => {
             let [share, error] = [culprit.share, culprit.share_error].map(|part| part * 100.0);
-            let whole = std::mem::take(&mut of_the_growth);
-            format!("{share:.0} % (+/- {error:.0}){whole}: {}", culprit.site)
+            let of_what = if is_new { " of the growth" } else { "" };
+            format!("{share:.0} % (+/- {error:.0}){of_what}: {}", culprit.site)
         }
         Grown::Goroutines(more) => {
             format!("+{} started at {}", count(more, "goroutine"), culprit.site)
         }
-    };
-    finding.culprits.iter().filter(is_shown).map(line).collect()
+    }
 }
 
 /// A site as a row of a table.

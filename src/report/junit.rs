@@ -106,7 +106,8 @@ impl<W: io::Write> Reporter for Junit<W> {
         if let Some(wall) = summary.wall {
             report.set_time(wall);
         }
-        let xml = report.to_string().map_err(io::Error::other)?;
+        let mut xml = report.to_string().map_err(io::Error::other)?;
+        xml.push('\n');
         self.out.write_all(xml.as_bytes())?;
         self.out.flush()
     }

@@ -13,7 +13,7 @@ use crate::support::{Done, Gcwatch, NONE, Running, go, go_with, option, root, to
 /// The releases whose runtimes differ in what is read.
 const RELEASES: [&str; 4] = ["1.19", "1.22", "1.25", "1.27"];
 
-const STRIP: &str = "-ldflags=-s -w";
+pub(crate) const STRIP: &str = "-ldflags=-s -w";
 const PIE: &str = "-buildmode=pie";
 const CGO: &str = "-tags=withcgo";
 const PPROF: &str = "-tags=pprof";
@@ -86,7 +86,7 @@ impl Run {
 }
 
 /// The lines of the program marked so: file and number.
-fn marked(mark: &str) -> Vec<(String, u64)> {
+pub(crate) fn marked(mark: &str) -> Vec<(String, u64)> {
     let files = ["main.go", "leaks.go", "noise.go", "sessions/sessions.go"];
     let lines = files.iter().flat_map(|file| {
         let text = fs::read_to_string(root().join("tests/go/shop").join(file)).expect("a source");
@@ -220,6 +220,7 @@ fn opened(mode: &str, program: &Path) -> (Vec<(String, bool)>, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("calls");
     let run = Command::new("strace")
+        .env_remove("GITHUB_ACTIONS")
         .args([
             "-f",
             "-qq",
@@ -407,6 +408,7 @@ fn what_must_not_be_read_is_refused_in_one_line_and_the_verdict_stands() {
         .args(["--on-leak=stop", "--culprit=on", "--"])
         .arg(&hidden)
         .arg("leak")
+        .env_remove("GITHUB_ACTIONS")
         .current_dir("/")
         .output()
         .expect("it starts");

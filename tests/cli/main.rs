@@ -6,6 +6,7 @@ mod beside;
 mod culprit;
 mod exit;
 mod explain;
+mod github;
 mod go_tool;
 mod junit;
 mod leaky;
