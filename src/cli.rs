@@ -1,18 +1,23 @@
 //! The command line. Each option's text is its manual: the first line for `-h`, all of it for `--help`.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+mod check;
+mod config;
+mod names;
+mod test_binary;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{CommandFactory, Parser};
 
-use crate::detector::{DetectorConfig, Rule};
+pub use self::config::{Config, Github, Outputs, Source, Stderr};
+use self::names::{GithubName, OnInconclusiveName, OnLeakName, ReadingName, RuleName, StderrName};
 use crate::error::Error;
-use crate::gate::{Gate, OnInconclusive, OnLeak};
 use crate::size::Size;
-use crate::watcher::{Naming, ProfileUrl, Reading};
+use crate::watcher::ProfileUrl;
 
 /// Runs a Go program, watches its live heap, and says whether it leaks memory.
 ///
@@ -255,138 +260,6 @@ Examples:
   gcwatch --on-leak fail --for 2m -- ./myservice       a leak gate for CI
   GODEBUG=gctrace=1 ./myservice 2>log; gcwatch --from log";
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RuleName {
-    Floor,
-    Strict,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OnLeakName {
-    Report,
-    Fail,
-    Stop,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OnInconclusiveName {
-    Pass,
-    Fail,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StderrName {
-    Auto,
-    Pipe,
-    Pty,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ReadingName {
-    Auto,
-    On,
-    Off,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum GithubName {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<GithubName> for Github {
-    fn from(name: GithubName) -> Self {
-        match name {
-            GithubName::Auto => Self::Auto,
-            GithubName::Always => Self::Always,
-            GithubName::Never => Self::Never,
-        }
-    }
-}
-
-/// What the command gets as its stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stderr {
-    /// A terminal where ours is one, else a pipe.
-    Auto,
-    /// A pipe.
-    Pipe,
-    /// A terminal.
-    Pty,
-}
-
-/// Whether GitHub Actions is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Github {
-    /// Where it runs this.
-    #[default]
-    Auto,
-    /// Elsewhere, too.
-    Always,
-    /// Not there either.
-    Never,
-}
-
-/// What to watch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A command and its arguments.
-    Command(Vec<OsString>),
-    /// A saved log; `-` is standard input.
-    Log(PathBuf),
-}
-
-/// Where reports go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outputs {
-    /// The trace lines.
-    pub trace_file: Option<PathBuf>,
-    /// The summary as JSON.
-    pub json: Option<PathBuf>,
-    /// The events as JSON lines.
-    pub jsonl: Option<PathBuf>,
-    /// The verdicts as `JUnit` XML.
-    pub junit: Option<PathBuf>,
-    /// Annotations and a step summary.
-    pub github: Github,
-    /// With a saved log: the text to stdout.
-    pub echo: bool,
-    /// How the verdict came about, to stderr.
-    pub explain: bool,
-    /// Nothing to stderr but errors.
-    pub quiet: bool,
-}
-
-/// A command line that makes sense.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What to watch.
-    pub source: Source,
-    /// What counts as a leak.
-    pub detector: DetectorConfig,
-    /// What fails the run.
-    pub gate: Gate,
-    /// The exit code of a leak.
-    pub leak_exit_code: u8,
-    /// What the forecast counts down to.
-    pub limit: Option<Size>,
-    /// The summary of an earlier run to compare with, and how much worse this one may be, in percent.
-    pub baseline: Option<(PathBuf, f64)>,
-    /// End the command after this long.
-    pub run_for: Option<Duration>,
-    /// Run this beside the command, and end the command when it ends.
-    pub beside: Option<OsString>,
-    /// Kill it this long after it was asked to end.
-    pub kill_after: Duration,
-    /// What the command gets as its stderr.
-    pub stderr: Stderr,
-    /// How to name the lines that leak.
-    pub naming: Naming,
-    /// Where reports go.
-    pub outputs: Outputs,
-}
-
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Asked {
@@ -418,194 +291,6 @@ fn short_help() -> clap::builder::StyledStr {
     Args::command()
         .mut_args(|arg| arg.hide_env(true))
         .render_help()
-}
-
-impl Args {
-    /// Under `go test`, which starts each test binary in the folder of its package: reports go to the folder in which `go`
-    /// was started, and each binary has its own.
-    fn of_test_binary(mut self) -> Self {
-        let Some(folder) = self.test_reports_in.take() else {
-            return self;
-        };
-        let binary = self.command.first().map(Path::new);
-        let name = binary.and_then(Path::file_stem).unwrap_or_default();
-        let reports = [
-            &mut self.trace_file,
-            &mut self.json,
-            &mut self.jsonl,
-            &mut self.junit,
-        ];
-        for path in reports.into_iter().flatten() {
-            let mut own = path.file_stem().unwrap_or_default().to_os_string();
-            own.push(".");
-            own.push(name);
-            if let Some(extension) = path.extension() {
-                own.push(".");
-                own.push(extension);
-            }
-            *path = folder.join(path.with_file_name(own));
-        }
-        for path in [&mut self.baseline, &mut self.profile_out]
-            .into_iter()
-            .flatten()
-        {
-            *path = folder.join(&path);
-        }
-        self
-    }
-
-    fn check(self) -> Result<Config, Error> {
-        let usage = |text: &str| Err(Error::Usage(text.into()));
-        let is_stdout =
-            |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str() == "-");
-        let source = match (self.from, self.command) {
-            (Some(_), command) if !command.is_empty() => {
-                return usage(
-                    "`--from` judges a saved log and runs no command: leave one of the two out",
-                );
-            }
-            (Some(path), _) => Source::Log(path),
-            (None, command) if command.is_empty() => {
-                return usage(
-                    "there is nothing to watch: write `gcwatch -- COMMAND`, or `gcwatch --from FILE`",
-                );
-            }
-            (None, command) => Source::Command(command),
-        };
-        let has_command = matches!(source, Source::Command(_));
-        if self.echo && has_command {
-            return usage(
-                "`--echo` works only with `--from`: the text of a command goes to stderr anyway",
-            );
-        }
-        check_beside(self.beside.as_deref(), has_command)?;
-        if is_stdout(&self.json) {
-            if has_command {
-                return usage(
-                    "`--json -` works only with `--from`, since stdout is the command's: name a file",
-                );
-            }
-            if self.echo {
-                return usage(
-                    "`--json -` and `--echo` both want stdout: name a file for one of them",
-                );
-            }
-        }
-        if self.baseline.is_some() && matches!(self.rule, RuleName::Strict) {
-            return usage(
-                "`--baseline` compares floors, which `--rule strict` has none of: leave one of the two out",
-            );
-        }
-        if [&self.jsonl, &self.trace_file, &self.junit]
-            .into_iter()
-            .any(is_stdout)
-        {
-            return usage(
-                "`--jsonl`, `--junit` and `--trace-file` want a file, not `-`: use `/dev/stdout` if you mean it",
-            );
-        }
-        let naming = naming(self.culprit, self.sample_rate, self.profile_out, self.pprof)?;
-        Ok(Config {
-            source,
-            detector: DetectorConfig {
-                rule: match self.rule {
-                    RuleName::Floor => Rule::Floor,
-                    RuleName::Strict => Rule::Strict,
-                },
-                cycles: self.cycles,
-                min_span: self.min_span,
-                min_rise: self.min_rise,
-                warmup: self.warmup,
-                max_live: self.max_live,
-                baseline: None,
-            },
-            baseline: self
-                .baseline
-                .map(|path| (path, f64::from(self.max_regression))),
-            gate: Gate {
-                on_leak: match self.on_leak {
-                    OnLeakName::Report => OnLeak::Report,
-                    OnLeakName::Fail => OnLeak::Fail,
-                    OnLeakName::Stop => OnLeak::Stop,
-                },
-                on_inconclusive: match self.on_inconclusive {
-                    OnInconclusiveName::Pass => OnInconclusive::Pass,
-                    OnInconclusiveName::Fail => OnInconclusive::Fail,
-                },
-            },
-            leak_exit_code: self.leak_exit_code,
-            limit: self.limit,
-            run_for: self.run_for,
-            beside: self.beside,
-            kill_after: self.kill_after,
-            stderr: match self.stderr {
-                StderrName::Auto => Stderr::Auto,
-                StderrName::Pipe => Stderr::Pipe,
-                StderrName::Pty => Stderr::Pty,
-            },
-            naming,
-            outputs: Outputs {
-                trace_file: self.trace_file,
-                json: self.json,
-                jsonl: self.jsonl,
-                junit: self.junit,
-                github: self.github.into(),
-                echo: self.echo,
-                explain: self.explain,
-                quiet: self.quiet,
-            },
-        })
-    }
-}
-
-/// How to name the lines that leak, where what was asked for can be done.
-fn naming(
-    culprit: ReadingName,
-    sample_rate: Size,
-    profile_out: Option<PathBuf>,
-    served: Option<ProfileUrl>,
-) -> Result<Naming, Error> {
-    if culprit == ReadingName::Off && served.is_some() {
-        return Err(Error::Usage(
-            "`--pprof` reads a heap profile and `--culprit off` none: leave one of the two out"
-                .into(),
-        ));
-    }
-    if culprit == ReadingName::Off && profile_out.is_some() {
-        return Err(Error::Usage(
-            "`--profile-out` writes heap profiles and `--culprit off` reads none: leave one of the two out"
-                .into(),
-        ));
-    }
-    if sample_rate.bytes() == 0 {
-        return Err(Error::Usage(
-            "`--sample-rate 0` samples nothing: give a size from 1 on, or `--culprit off`".into(),
-        ));
-    }
-    Ok(Naming {
-        reading: match culprit {
-            ReadingName::Auto => Reading::Auto,
-            ReadingName::On => Reading::On,
-            ReadingName::Off => Reading::Off,
-        },
-        sample_rate: sample_rate.bytes(),
-        profile_out,
-        served,
-    })
-}
-
-/// Whether a command can run beside that one.
-fn check_beside(beside: Option<&OsStr>, has_command: bool) -> Result<(), Error> {
-    let usage = |text: &str| Err(Error::Usage(text.into()));
-    match beside {
-        Some(_) if !has_command => usage(
-            "`--while` runs beside a command, and `--from` runs none: leave one of the two out",
-        ),
-        Some(beside) if beside.is_empty() => {
-            usage("`--while` wants a command, as in `--while './load.sh'`")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Reads a duration as Go writes it.

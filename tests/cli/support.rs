@@ -82,6 +82,8 @@ pub(crate) fn probe(release: &str) -> PathBuf {
 /// even for a moment, in which a signal that a test sends would be lost.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    // Nor is what tests do to be told to the job that runs them.
+    command.env_remove("GITHUB_ACTIONS");
     let reset = || {
         for number in 1..=libc::SIGRTMAX() {
             #[expect(unsafe_code, reason = "nix knows no real-time signals")]
