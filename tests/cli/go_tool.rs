@@ -18,7 +18,8 @@ fn tool(release: &str) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
 }
 
-/// A module of two packages in a folder of its own, each with a test, and a program.
+/// A module of three packages in a folder of its own, each with a test, and a program. Whether the last of their 30 cycles
+/// gets printed before they end is chance.
 fn module() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |path: &str, text: &str| {
@@ -29,14 +30,14 @@ fn module() -> tempfile::TempDir {
     write("go.mod", "module m\n\ngo 1.19\n");
     write(
         "main.go",
-        "package main\n\nimport (\n\t\"os\"\n\t\"runtime\"\n)\n\nfunc main() {\n\tfor i := 0; i < 20; i++ {\n\t\truntime.GC()\n\t}\n\t\
+        "package main\n\nimport (\n\t\"os\"\n\t\"runtime\"\n)\n\nfunc main() {\n\tfor i := 0; i < 30; i++ {\n\t\truntime.GC()\n\t}\n\t\
          println(\"arguments\", len(os.Args))\n}\n",
     );
-    for name in ["a", "b"] {
+    for (path, name) in [("a", "a"), ("b", "b"), ("b/a", "a")] {
         write(
-            &format!("{name}/{name}_test.go"),
+            &format!("{path}/{name}_test.go"),
             &format!(
-                "package {name}\n\nimport (\n\t\"runtime\"\n\t\"testing\"\n)\n\nfunc TestIt(t *testing.T) {{\n\tfor i := 0; i < 20; i++ {{\n\t\truntime.GC()\n\t}}\n}}\n"
+                "package {name}\n\nimport (\n\t\"runtime\"\n\t\"testing\"\n)\n\nfunc TestIt(t *testing.T) {{\n\tfor i := 0; i < 30; i++ {{\n\t\truntime.GC()\n\t}}\n}}\n"
             ),
         );
     }
@@ -86,15 +87,24 @@ fn the_program_that_go_runs_is_watched_and_not_the_tool() {
 fn each_test_binary_has_reports_of_its_own() {
     for release in RELEASES {
         let folder = module();
-        let options = ["-q", "--json", "report.json"];
-        let arguments = ["test", "-count=1", "./a", "./b"];
+        let page = folder.path().join("summary.md");
+        let options = "-q --json report.json --junit report.xml --github always";
+        let options: Vec<&str> = options.split(' ').collect();
+        let arguments = ["test", "-count=1", "./a", "./b/..."];
         let done = go(&options, release, folder.path(), &arguments)
+            .env("GITHUB_STEP_SUMMARY", &page)
             .run()
             .exits(0);
-        assert_eq!(done.stdout().matches("ok  \t").count(), 2, "{done:?}");
-        for name in ["a", "b"] {
+        assert_eq!(done.stdout().matches("ok  \t").count(), 3, "{done:?}");
+        // Of two packages the name is the same.
+        for name in ["a", "b", "b.a"] {
             assert!(cycles(&folder.path().join(format!("report.{name}.json"))) >= 20);
+            assert!(folder.path().join(format!("report.{name}.xml")).exists());
         }
+        // All of them append to the one page.
+        let page = fs::read_to_string(page).expect("the page");
+        let heads = page.lines().filter(|line| line.starts_with("### "));
+        assert_eq!(heads.count(), 3, "{page}");
     }
 }
 
