@@ -4,6 +4,8 @@
 //! done depends on the bytes alone, never on how they were cut into reads.
 
 mod habits;
+mod learning;
+mod quotes;
 mod recent;
 mod relays;
 mod search;
@@ -11,6 +13,7 @@ mod starts;
 mod surprise;
 
 use self::habits::Habits;
+use self::quotes::Quotes;
 use self::recent::Told;
 use self::relays::Relays;
 use self::search::{Begin, Found, LOOKAHEAD, Search};
@@ -26,8 +29,6 @@ const CONTEXT: usize = 8;
 const MOST_TEXT: usize = 2048;
 /// So many of the first bytes of a text show how it begins.
 const FIRST: usize = 8;
-/// Where a log begins with a torn line, so much of what follows shows how texts begin.
-const AT_FIRST: usize = 16 << 10;
 
 /// The state between two reads.
 #[derive(Debug)]
@@ -43,6 +44,9 @@ pub(super) struct Bytes {
     search: Search,
     habits: Habits,
     relays: Relays,
+    quotes: Quotes,
+    /// How many bytes were forgotten.
+    gone: u64,
     /// The last text, and how much of it the search has not learnt from.
     text: Vec<u8>,
     unlearnt: usize,
@@ -51,11 +55,14 @@ pub(super) struct Bytes {
     /// Where lines began like a cycle's, whose bytes are not decided yet.
     suspects: Vec<usize>,
     near_misses: u64,
+    /// Whether it is known what the log is like.
+    is_scouted: bool,
 }
 
 impl Bytes {
     pub(super) fn new() -> Self {
         Self {
+            is_scouted: false,
             held: Vec::new(),
             done: 0,
             at: 0,
@@ -63,6 +70,8 @@ impl Bytes {
             search: Search::new(),
             habits: Habits::new(),
             relays: Relays::default(),
+            quotes: Quotes::default(),
+            gone: 0,
             text: Vec::new(),
             unlearnt: 0,
             first: Vec::new(),
@@ -190,6 +199,9 @@ impl Bytes {
             Start::Incomplete => return None,
             Start::Yes => {}
         }
+        if !is_line_start && !self.scout(is_end) {
+            return None;
+        }
         let walked = walk(Place::START, &self.held[self.at..]);
         if is_near_miss(walked.tokens) {
             self.search.claim(self.at..self.at + walked.len);
@@ -199,7 +211,10 @@ impl Bytes {
             Ahead::More if !is_end => return None,
             Ahead::More => {}
             Ahead::End => {
-                if is_line_start || self.goes_on_mid_line(walked.len) {
+                if !is_line_start && !self.scout(is_end) {
+                    return None;
+                }
+                if is_line_start || self.goes_on_mid_line(walked.len, b"") {
                     if let Some(found) = self.search.take() {
                         self.accept(&found, out);
                         return Some(Beginning::Taken);
@@ -212,7 +227,20 @@ impl Bytes {
                     is_suspect: is_line_start && is_near_miss(walked.tokens),
                 });
             }
-            Ahead::Dead => is_suspect = is_line_start && is_near_miss(walked.tokens),
+            Ahead::Dead => {
+                is_suspect = is_line_start && is_near_miss(walked.tokens);
+                // A whole line but for its newline: quoted, if it is not this log's own that was torn there.
+                if !is_line_start
+                    && walked.place.take_write(b"\n").is_some_and(Place::is_end)
+                    && !self.goes_on_mid_line(walked.len, b"\n")
+                {
+                    return no;
+                }
+            }
+        }
+        let here = &self.held[self.at..self.at + walked.len];
+        if self.quotes.is_quote(here, self.gone + self.at as u64) {
+            return Some(Beginning::None { is_suspect });
         }
         let may_begin = self.search.may_begin()
             && (is_line_start
@@ -230,32 +258,15 @@ impl Bytes {
     }
 
     /// Whether a whole line behind an unfinished one is this log's own, and not one that it relays or quotes.
-    fn goes_on_mid_line(&mut self, len: usize) -> bool {
-        let Some(told) = Told::read(&self.held[self.at..self.at + len]) else {
+    ///
+    /// It has `len` bytes here, and `end` is what it lacks.
+    fn goes_on_mid_line(&mut self, len: usize, end: &[u8]) -> bool {
+        let line = [&self.held[self.at..self.at + len], end].concat();
+        let Some(told) = Told::read(&line) else {
             return false;
         };
         let before = self.line_before();
         self.relays.is_own(&before, told, &self.habits.recent)
-    }
-
-    /// Before a search begins: learns from what was read. False where more bytes must come first.
-    fn prepare(&mut self, is_end: bool) -> bool {
-        if !is_end && self.held.len() - self.at < LOOKAHEAD {
-            return false;
-        }
-        let text =
-            &self.text[self.text.len() - self.unlearnt.min(MOST_TEXT).min(self.text.len())..];
-        self.habits.learn_text(text);
-        self.unlearnt = 0;
-        if self.habits.is_new() {
-            if !is_end && self.held.len() - self.at < AT_FIRST {
-                return false;
-            }
-            let ahead = &self.held[self.at..];
-            self.habits
-                .learn_text_ahead(&ahead[..ahead.len().min(AT_FIRST)]);
-        }
-        true
     }
 
     /// Takes the whole line that stands here, if it counts.
@@ -358,6 +369,7 @@ impl Bytes {
             return;
         }
         self.held.drain(..gone);
+        self.gone += gone as u64;
         self.done -= gone;
         self.at -= gone;
         self.behind_line = self.behind_line.and_then(|at| at.checked_sub(gone));

@@ -7,19 +7,18 @@ use serde_json::Value;
 
 use crate::support::{Gcwatch, RELEASES, option, probe};
 
-/// How the probe logs, and how many cycles in a hundred are found at least. Text that begins or ends anywhere, or in digits,
-/// or that looks like a trace, leaves more than one likely place for a tear; on a busy machine nearly every token is torn
-/// from the next.
+/// How the probe logs, and how many cycles in a hundred are found at least in two logs of some hundred. Text that begins or
+/// ends anywhere, or in digits, or that looks like a trace, leaves more than one likely place for a tear.
 const STYLES: [(&str, u64); 9] = [
-    ("date", 97),
-    ("rfc3339", 97),
-    ("json", 97),
-    ("colours", 97),
-    ("long", 97),
-    ("digits", 85),
-    ("unfinished", 75),
-    ("lookalike", 85),
-    ("random", 60),
+    ("date", 99),
+    ("rfc3339", 99),
+    ("json", 99),
+    ("colours", 99),
+    ("long", 99),
+    ("digits", 99),
+    ("unfinished", 98),
+    ("lookalike", 97),
+    ("random", 97),
 ];
 
 #[test]
@@ -31,8 +30,9 @@ fn a_saved_log_of_a_busy_logger_loses_no_byte_and_hardly_a_cycle() {
         folder.path().join("trace"),
     );
     let mut torn = 0;
-    for release in RELEASES {
-        for (style, least) in STYLES {
+    for (style, least) in STYLES {
+        let (mut found, mut printed) = (0, 0);
+        for release in RELEASES {
             let amount = if style == "long" { "3000" } else { "100000" };
             let run = Command::new(probe(release))
                 .args(["logger", style, amount])
@@ -53,14 +53,8 @@ fn a_saved_log_of_a_busy_logger_loses_no_byte_and_hardly_a_cycle() {
             .exits(0);
             let read: Value =
                 serde_json::from_slice(&fs::read(&json).expect("the summary")).expect("JSON");
-            let (found, printed) = (
-                read["trace"]["cycles"].as_u64().expect("a count"),
-                told["num_gc"].as_u64().expect("a count"),
-            );
-            assert!(
-                found * 100 >= printed * least,
-                "{release} {style}: {found} of {printed} cycles"
-            );
+            found += read["trace"]["cycles"].as_u64().expect("a count");
+            printed += told["num_gc"].as_u64().expect("a count");
             torn += read["trace"]["reassembled"].as_u64().expect("a count");
             let taken = fs::metadata(&trace).expect("the trace lines").len();
             let saved = fs::metadata(&log).expect("the log").len();
@@ -70,6 +64,10 @@ fn a_saved_log_of_a_busy_logger_loses_no_byte_and_hardly_a_cycle() {
                 "bytes, {release} {style}"
             );
         }
+        assert!(
+            found * 100 >= printed * least,
+            "{style}: {found} of {printed} cycles"
+        );
     }
     assert!(torn > 0, "no line was torn: the test has shown nothing");
 }

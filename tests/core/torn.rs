@@ -135,7 +135,7 @@ fn of_logs_that_look_like_a_line_going_on_no_cycle_and_no_byte_is_lost() {
         let (text, cycles, stream) = busy(log);
         let (split, _) = split([&stream[..]]);
         assert!(
-            split.cycles.len() >= cycles.len() - 5,
+            split.cycles.len() >= cycles.len() - 1,
             "{name}: {}",
             split.cycles.len()
         );
@@ -222,13 +222,14 @@ fn memory_is_bounded_where_every_line_may_be_torn() {
     let mut out = Split::default();
     let block = b"gc 5 and so on, 5 @ once\n".repeat(1000);
     let (mut pushed, mut most) = (0, 0);
-    for _ in 0..80 {
+    for _ in 0..400 {
         splitter.push(&block, &mut out);
         pushed += block.len();
         most = most.max(pushed - out.text.len());
         assert!(out.trace.is_empty());
     }
-    assert!(most <= 300 << 10, "{most} bytes were held");
+    // The first lines wait until it is known what the log is like.
+    assert!(most <= (4 << 20) + (300 << 10), "{most} bytes were held");
 }
 
 /// Text of another writer in the midst of a line.

@@ -18,6 +18,8 @@ const MOST_AT_BEGIN: f64 = 6.0;
 const MOST_AT_END: f64 = 10.0;
 /// So few texts say little of how they begin.
 const FEW: u32 = 30;
+/// So few cycles say little of a log.
+const FEW_CYCLES: u64 = 3;
 /// At most so many lines teach at once.
 const MOST_LINES: usize = 50;
 /// What it costs where a line goes on as none did before.
@@ -41,6 +43,17 @@ impl Habits {
             recent: Recent::default(),
             places: BTreeSet::new(),
         }
+    }
+
+    /// Takes over what somebody learnt who read ahead, if that is anything.
+    pub(super) fn be_like(&mut self, scout: Self) {
+        if scout.recent.heard() < FEW_CYCLES {
+            return;
+        }
+        self.begins = scout.begins;
+        self.ends = scout.ends;
+        self.places.extend(scout.places);
+        self.recent.expect(scout.recent);
     }
 
     /// Whether nothing is known yet of how texts begin.

@@ -49,6 +49,18 @@ impl Told {
         self.get(Field::Number).unwrap_or(0)
     }
 
+    /// What may have come before the first cycle that was read: none at all, or some that were not.
+    fn before(mut self) -> Self {
+        for (field, value) in &mut self.0 {
+            match field {
+                Field::Number => *value = value.saturating_sub(MOST_MISSED),
+                Field::At => *value = value.saturating_sub(SOON),
+                _ => {}
+            }
+        }
+        self
+    }
+
     /// Whether it may well be the next cycle of the process that told `before`, or one a few later.
     pub(super) fn follows(&self, before: &Told, missed: u64) -> bool {
         let ahead = self.number().wrapping_sub(before.number());
@@ -97,6 +109,8 @@ pub(super) struct Recent {
     clock: u64,
     /// What the sizes were of late.
     usual: Vec<(Field, Tally)>,
+    /// The first cycle that was read of each process.
+    firsts: Vec<Told>,
 }
 
 #[derive(Debug)]
@@ -150,7 +164,11 @@ impl Recent {
             heard: self.clock,
             last: told,
         };
-        let known = self.whose(&process.last).or_else(|| {
+        let known = self.whose(&process.last);
+        if known.is_none() && self.firsts.len() < MOST_PROCESSES {
+            self.firsts.push(process.last.clone());
+        }
+        let known = known.or_else(|| {
             let silent = |index: &usize| self.processes[*index].heard;
             (self.processes.len() == MOST_PROCESSES)
                 .then(|| (0..MOST_PROCESSES).min_by_key(silent))
@@ -159,6 +177,20 @@ impl Recent {
         match known {
             Some(index) => self.processes[index] = process,
             None => self.processes.push(process),
+        }
+    }
+
+    /// How many cycles were read.
+    pub(super) fn heard(&self) -> u64 {
+        self.clock
+    }
+
+    /// Takes over what somebody knows who read ahead: what sizes are usual, and which processes to expect.
+    pub(super) fn expect(&mut self, ahead: Self) {
+        self.usual = ahead.usual;
+        if self.is_empty() {
+            let last = ahead.firsts.into_iter().map(Told::before);
+            self.processes = last.map(|last| Process { last, heard: 0 }).collect();
         }
     }
 

@@ -1,0 +1,67 @@
+//! What is to be known of a log before its torn lines can be put together.
+
+use super::search::LOOKAHEAD;
+use super::{Bytes, CONTEXT, MOST_TEXT, PIECE};
+use crate::splitter::Split;
+
+/// Where a log begins with a torn line, so much of what follows shows how texts begin.
+const AT_FIRST: usize = 16 << 10;
+/// Before the first line that is not plain, so much of what follows is read for what the log is like.
+const SCOUTED: usize = 4 << 20;
+
+impl Bytes {
+    /// Reads ahead, once, for what the log is like: of its first lines little can be told without knowing the others. False
+    /// where more bytes must come first.
+    pub(super) fn scout(&mut self, is_end: bool) -> bool {
+        if self.is_scouted {
+            return true;
+        }
+        let ahead = &self.held[self.at..];
+        if !is_end && ahead.len() < SCOUTED {
+            return false;
+        }
+        let before = &self.held[self.at.saturating_sub(CONTEXT)..self.at];
+        let mut scout = Self {
+            held: before.to_vec(),
+            done: before.len(),
+            at: before.len(),
+            text: self.text.clone(),
+            is_scouted: true,
+            ..Self::new()
+        };
+        let mut out = Split::default();
+        for piece in ahead.chunks(PIECE) {
+            scout.push(piece, &mut out);
+            out.clear();
+        }
+        scout.release(&mut out);
+        self.habits.be_like(scout.habits);
+        self.relays = scout.relays;
+        self.quotes = scout.quotes.of_another_pass();
+        self.is_scouted = true;
+        true
+    }
+
+    /// Before a search begins: learns from what was read. False where more bytes must come first.
+    pub(super) fn prepare(&mut self, is_end: bool) -> bool {
+        if !self.scout(is_end) {
+            return false;
+        }
+        if !is_end && self.held.len() - self.at < LOOKAHEAD {
+            return false;
+        }
+        let text =
+            &self.text[self.text.len() - self.unlearnt.min(MOST_TEXT).min(self.text.len())..];
+        self.habits.learn_text(text);
+        self.unlearnt = 0;
+        if self.habits.is_new() {
+            if !is_end && self.held.len() - self.at < AT_FIRST {
+                return false;
+            }
+            let ahead = &self.held[self.at..];
+            self.habits
+                .learn_text_ahead(&ahead[..ahead.len().min(AT_FIRST)]);
+        }
+        true
+    }
+}
