@@ -33,13 +33,13 @@ fn two_readings_in_one_cycle_are_the_same() {
             &[&bits.to_string()],
             &[("GOMAXPROCS", "2"), ("GOGC", "2000")],
         );
-        let mut program = running.open();
-        while !program.arm(1024).expect("it can be armed") {
-            thread::sleep(Duration::from_millis(1));
-        }
         assert_eq!(running.line(), "ready");
-        // By then what it allocated in its first cycles is published.
-        while program.gc_cycle().expect("a cycle") < 4 {
+        let mut program = running.open();
+        // Only now: before, its start-up code could have switched it off again.
+        assert!(program.arm(1024).expect("it can be armed"));
+        // By then what it allocated in the first cycles since is published.
+        let armed = program.gc_cycle().expect("a cycle");
+        while program.gc_cycle().expect("a cycle") < armed + 4 {
             thread::sleep(Duration::from_millis(1));
         }
         let (mut pairs, mut times, mut buckets) = (0, Vec::new(), 0);
