@@ -105,7 +105,7 @@ pub enum Refusal {
         "it is not built for amd64, the only machine whose code is understood; build it for amd64, or read the profile that it serves itself (net/http/pprof)"
     )]
     Architecture,
-    /// No build info of Go 1.18 or later.
+    /// Neither build info of Go 1.18 or later, nor code that tells.
     #[error(
         "it does not say which Go version built it; build it with Go 1.19 or later, and keep the build info"
     )]

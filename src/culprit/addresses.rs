@@ -140,6 +140,21 @@ pub fn by_code<M: Memory>(
     })
 }
 
+/// The places of texts whose length the start-up code compares with something: one of them is `runtime.buildVersion`.
+pub fn compared_texts<M: Memory>(
+    image: &Image<M>,
+    table: &Table,
+    module: Module,
+) -> Result<Vec<u64>, MemoryError> {
+    let [schedinit] = table.functions(image, module, ["runtime.schedinit"])?;
+    let accesses = schedinit.map_or_else(Vec::new, |range| decode(image, &range));
+    let texts = accesses.iter().filter_map(|access| match access {
+        Access::Compare { address, size: 8 } => address.checked_sub(8),
+        _ => None,
+    });
+    Ok(texts.collect())
+}
+
 fn decode<M: Memory>(image: &Image<M>, range: &Range<u64>) -> Vec<Access> {
     let length = (range.end - range.start).min(LONGEST_FUNCTION);
     let code = image.bytes(range.start, usize::try_from(length).unwrap_or_default());

@@ -1,7 +1,7 @@
 //! Where the runtime's tables are in a program.
 
 use super::Refusal;
-use super::addresses::{Addresses, by_code, by_symbols};
+use super::addresses::{Addresses, by_code, by_symbols, compared_texts};
 use super::buildinfo;
 use super::elf::Image;
 use super::memory::{Memory, MemoryError, word};
@@ -13,6 +13,8 @@ const PC_HEADER: usize = 0;
 const MIN_PC: usize = 160;
 const TEXT: usize = 176;
 const MODULE_DATA: usize = 400;
+/// Such as `go1.25.5 X:boringcrypto`.
+const LONGEST_VERSION: u64 = 128;
 /// More of a data segment is not searched for it.
 const MOST_DATA: u64 = 1 << 28;
 /// Functions that read the heap profile: at least one is linked if anything in the program may read it (`runtime.MemProfile`
@@ -26,9 +28,9 @@ const PROFILE_READERS: [&str; 3] = [
 /// What a program file alone says.
 #[derive(Clone, Debug)]
 pub struct Linked {
-    /// Its Go release.
-    pub version: Version,
-    /// The path of its main module.
+    /// Its Go release, where its build info says it.
+    pub version: Option<Version>,
+    /// The path of its main module, where its build info says it.
     pub main_module: Option<String>,
     /// Its function table.
     pub table: Table,
@@ -37,6 +39,8 @@ pub struct Linked {
 /// The runtime's tables in a running program.
 #[derive(Clone, Debug)]
 pub struct Located {
+    /// Its Go release.
+    pub version: Version,
     /// Where code and inlined calls are, as linked.
     pub module: Module,
     /// Whether anything in the program may read its heap profile.
@@ -49,10 +53,11 @@ impl Linked {
     /// Reads a program file. Another program than Go's, and a release that is not known, are refused.
     pub fn read<M: Memory>(image: &Image<M>) -> Result<Self, Refusal> {
         let table = Table::find(image)?;
-        let info = buildinfo::read(image).ok_or(Refusal::NoVersion)?;
+        let info = buildinfo::read(image);
+        let version = info.as_ref().map(|info| Version::parse(&info.go_version));
         Ok(Self {
-            version: Version::parse(&info.go_version)?,
-            main_module: info.main_module,
+            version: version.transpose()?,
+            main_module: info.and_then(|info| info.main_module),
             table,
         })
     }
@@ -64,17 +69,58 @@ impl Linked {
         live: &impl Memory,
         bias: u64,
     ) -> Result<Located, Refusal> {
-        let module = module(image, &self.table, self.version.minor(), live, bias)?;
+        let version = match &self.version {
+            Some(version) => version.clone(),
+            None => version_in_code(image, &self.table, live, bias)?,
+        };
+        let module = module(image, &self.table, version.minor(), live, bias)?;
         let (symbols, work) = by_symbols(image)?;
         let code = by_code(image, &self.table, module)?;
         let addresses = Addresses::agree(symbols, work.as_ref(), code)?;
         let readers = self.table.functions(image, module, PROFILE_READERS)?;
         Ok(Located {
+            version,
             module,
             links_mem_profile: readers.iter().any(Option::is_some),
             addresses: addresses.loaded(bias),
         })
     }
+}
+
+/// The Go release of a program without build info: the start-up code compares `runtime.buildVersion` with the empty text.
+fn version_in_code<M: Memory>(
+    image: &Image<M>,
+    table: &Table,
+    live: &impl Memory,
+    bias: u64,
+) -> Result<Version, Refusal> {
+    // One release of each layout of the module: that which is right finds the functions, and must be that of the release found.
+    let mut refusal = Refusal::NoVersion;
+    for minor in [27, 26, 19] {
+        let module = match module(image, table, minor, live, bias) {
+            Ok(module) => module,
+            Err(Refusal::Starting) => return Err(Refusal::Starting),
+            Err(_) => continue,
+        };
+        let texts = compared_texts(image, table, module)?;
+        let versions = texts.iter().filter_map(|text| {
+            let [pointer, length] =
+                [*text, text.checked_add(8)?].map(|address| live.u64(address.wrapping_add(bias)));
+            let length = length.ok().filter(|length| *length <= LONGEST_VERSION)?;
+            let text = live.bytes(pointer.ok()?, usize::try_from(length).ok()?);
+            String::from_utf8(text.ok()?).ok()
+        });
+        for text in versions.filter(|text| text.starts_with("go1.")) {
+            match Version::parse(&text) {
+                Ok(version) if gofunc_place(version.minor()) == gofunc_place(minor) => {
+                    return Ok(version);
+                }
+                Ok(_) => {}
+                Err(unknown) => refusal = unknown,
+            }
+        }
+    }
+    Err(refusal)
 }
 
 /// The release's place of `gofunc` in `runtime.moduledata`.

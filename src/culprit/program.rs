@@ -27,6 +27,22 @@ const STRANGE_TRIES: u32 = 5;
 /// `AT_ENTRY` (`getauxval(3)`): where the program's first instruction was loaded.
 const AT_ENTRY: u64 = 9;
 
+/// Tells the live heap of a running program again and again: see [`Program::live_heap_of`].
+pub struct LiveHeap {
+    memory: ProcessMemory,
+    cycle: u64,
+    live: u64,
+}
+
+impl LiveHeap {
+    /// The live heap after that GC cycle, in bytes; `None` where another one has come since, or the program is no more.
+    pub fn of(&self, cycle: u32) -> Option<u64> {
+        let is_last = || Some(self.memory.u32(self.cycle).ok()? >> 1 == cycle);
+        let live = is_last()?.then(|| self.memory.u64(self.live).ok())??;
+        is_last()?.then_some(live)
+    }
+}
+
 /// `/proc/PID/mem`. It stays bound to the program that ran when it was opened: after an exec it reads and writes nothing.
 struct ProcessMemory(File);
 
@@ -105,7 +121,7 @@ impl Program {
 
     /// The Go release that built it, such as `go1.25.5`.
     pub fn go_version(&self) -> &str {
-        self.linked.version.text()
+        self.located.version.text()
     }
 
     /// The path of its main module, where it was built from one.
@@ -184,10 +200,20 @@ impl Program {
         Ok(self.memory.u64(self.located.addresses.live_heap.clone()?)?)
     }
 
+    /// Something to ask for the live heap of each cycle, beside everything else that is read.
+    pub fn live_heap_of(&self) -> Result<LiveHeap, Refusal> {
+        let memory = self.memory.0.try_clone().map_err(|error| refusal(&error))?;
+        Ok(LiveHeap {
+            memory: ProcessMemory(memory),
+            cycle: self.located.addresses.profile_cycle,
+            live: self.located.addresses.live_heap.clone()?,
+        })
+    }
+
     /// The heap profile as of the end of the last GC cycle but one, as the program's own would be. It is read while the
     /// program runs, again if it was disturbed; at most about half a second goes into the pauses between.
     pub fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let counts = if self.linked.version.minor() >= 27 {
+        let counts = if self.located.version.minor() >= 27 {
             Counts::Two
         } else {
             Counts::Four
@@ -220,7 +246,7 @@ impl Program {
 
     /// The goroutines that have not ended: for each address behind a `go` statement, how many it started.
     pub fn goroutines(&self) -> Result<Vec<(u64, u64)>, Refusal> {
-        let layout = Layout::of(self.linked.version.minor());
+        let layout = Layout::of(self.located.version.minor());
         let layout = layout.ok_or_else(|| Refusal::Version(self.go_version().to_owned()))?;
         let text = self.located.module.text.wrapping_add(self.bias);
         let code: Range<u64> = text..text.saturating_add(1 << 32);

@@ -1,6 +1,7 @@
 //! Finding the runtime's tables.
 
 use std::fs;
+use std::process::Command;
 
 use gcwatch::culprit::addresses::{Found, by_code, by_symbols};
 use gcwatch::culprit::elf::Image;
@@ -60,6 +61,40 @@ fn symbols_and_code_tell_the_same_places() {
     }
 }
 
+/// As some build tools make them.
+#[test]
+fn the_release_is_found_without_build_info() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for release in releases() {
+        for way in [
+            Build::Plain,
+            Build::Stripped,
+            Build::PieStripped,
+            Build::Cgo,
+        ] {
+            let program = build(&release, "sites", way);
+            let mut file = fs::read(&program).expect("a program");
+            let info = memchr::memmem::find(&file, b"\xff Go buildinf:");
+            file[info.expect("build info")] = 0;
+            let image = Image::parse(file.clone()).expect("a program of this machine");
+            assert_eq!(Linked::read(&image).expect("a Go program").version, None);
+            // Written by a process of its own: another test's child would hold a file of ours open, and the kernel runs none such.
+            let [data, without] = ["data", "program"].map(|kind| {
+                let name = format!("{release}-{way:?}.{kind}");
+                folder.path().join(name)
+            });
+            fs::write(&data, file).expect("a copy");
+            let install = Command::new("install").arg(&data).arg(&without).status();
+            assert!(install.expect("coreutils").success());
+            let versions = [&without, &program].map(|program| {
+                let running = Running::ready(program, &[], &[]);
+                running.open().go_version().to_owned()
+            });
+            assert_eq!(versions[0], versions[1], "go{release} {way:?}");
+        }
+    }
+}
+
 #[test]
 fn the_table_is_found_where_the_table_of_sections_was_cut_off() {
     let release = releases().remove(0);
@@ -75,7 +110,7 @@ fn the_table_is_found_where_the_table_of_sections_was_cut_off() {
         let linked = Linked::read(image).expect("a Go program");
         let located = linked.locate(image, image, 0).expect("all is found");
         (
-            linked.version,
+            located.version,
             linked.main_module,
             located.addresses,
             located.module,
