@@ -5,6 +5,8 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::support::{Build, Running, build, marked, releases};
 
 /// A number that the script sets higher.
@@ -19,6 +21,12 @@ fn figures(line: &str) {
         let file = OpenOptions::new().create(true).append(true).open(path);
         writeln!(file.expect("a file for figures"), "{line}").expect("it is written");
     }
+}
+
+/// What this thread has worked.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.expect("every thread has such a clock").into()
 }
 
 /// A program that allocates without a pause, from 2^12 stacks.
@@ -42,11 +50,12 @@ fn two_readings_in_one_cycle_are_the_same() {
         while program.gc_cycle().expect("a cycle") < armed + 4 {
             thread::sleep(Duration::from_millis(1));
         }
-        let (mut pairs, mut times, mut buckets) = (0, Vec::new(), 0);
+        let (mut pairs, mut times, mut cpu_times, mut buckets) = (0, Vec::new(), Vec::new(), 0);
         while pairs < twins {
-            let begin = Instant::now();
+            let (begin, cpu) = (Instant::now(), cpu_time());
             let first = program.snapshot().expect("a snapshot");
             times.push(begin.elapsed());
+            cpu_times.push(cpu_time().saturating_sub(cpu));
             let second = program.snapshot().expect("a snapshot");
             buckets = first.buckets.len();
             if first.cycle == second.cycle {
@@ -56,11 +65,13 @@ fn two_readings_in_one_cycle_are_the_same() {
         }
         assert!(buckets >= 1 << (bits - 1), "{buckets} buckets");
         times.sort_unstable();
+        cpu_times.sort_unstable();
         figures(&format!(
-            "go{release}: {buckets} buckets, {pairs} twins the same, {} readings, median {:?}, longest {:?}",
+            "go{release}: {buckets} buckets, {pairs} twins the same, {} readings: median {:.1?} and {:.1?} of CPU, longest {:.1?}",
             times.len(),
-            times.get(times.len() / 2).copied().unwrap_or_default(),
-            times.last().copied().unwrap_or_default()
+            times[times.len() / 2],
+            cpu_times[times.len() / 2],
+            times[times.len() - 1],
         ));
     }
 }
