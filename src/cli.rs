@@ -57,7 +57,8 @@ pub struct Args {
 
     /// How much the floor must rise (rule floor), besides 10 %
     ///
-    /// The trace counts whole MiB: below six of them little can be said. Example: `--min-rise 32MiB`.
+    /// The trace counts whole MiB: below six of them little can be said from it. A smaller rise is looked for to the byte,
+    /// where the program's memory may be read (not with `--culprit off`). Example: `--min-rise 1MiB`.
     #[arg(
         long,
         value_name = "SIZE",

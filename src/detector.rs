@@ -51,6 +51,7 @@ pub struct Detector {
     warmup: Duration,
     max_live: Option<Size>,
     baseline: Option<Baseline>,
+    resolution: Size,
     over_budget: Option<OverBudget>,
     cycles: u64,
     first: Duration,
@@ -82,6 +83,8 @@ pub struct Judgement {
     pub nearest: Option<HeldBack>,
     /// What a later run can be compared with; `None` where this one had too few cycles, and with the strict rule.
     pub trend: Option<Trend>,
+    /// The steps that the live heaps came in.
+    pub resolution: Size,
 }
 
 impl Detector {
@@ -92,6 +95,7 @@ impl Detector {
             warmup: config.warmup,
             max_live: config.max_live,
             baseline: config.baseline,
+            resolution: config.resolution,
             over_budget: None,
             cycles: 0,
             first: Duration::ZERO,
@@ -105,6 +109,15 @@ impl Detector {
         }
     }
 
+    /// Whether nothing is flagged.
+    pub fn is_silent(&self) -> bool {
+        let is_rising = match &self.rule {
+            RuleState::Floor(rule) => rule.is_rising(),
+            RuleState::Strict(rule) => rule.flagged.is_some(),
+        };
+        !is_rising && self.over_budget.is_none()
+    }
+
     /// Takes one cycle: its number, when it began since the program's start, and its live heap. Returns what changed
     /// with it, nearly always nothing.
     ///
@@ -112,6 +125,7 @@ impl Detector {
     /// rule, and what they flag has the time zero.
     pub fn observe(&mut self, number: u32, at: Option<Duration>, live: Size) -> Vec<Change> {
         let mut changes = Vec::new();
+        let live = live.down_to(self.resolution);
         self.is_untimed |= at.is_none();
         let is_timed = at.is_some();
         let at = at.unwrap_or_default();
@@ -162,6 +176,7 @@ impl Detector {
             longest_strict_run: self.run.longest,
             nearest,
             trend,
+            resolution: self.resolution,
         }
     }
 

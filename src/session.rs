@@ -1,5 +1,6 @@
 //! Splitter, demux and detectors behind one door: bytes of one stream in; text, trace lines and events out.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::culprit::growth::Finding;
@@ -8,6 +9,7 @@ use crate::detector::{
     Change, Detector, DetectorConfig, HeldBack, Judgement, OverBudget, Rise, Withdrawal,
 };
 use crate::exit::End;
+use crate::size::{MIB, Size};
 use crate::splitter::{Edges, Split, Splitter};
 use crate::trace::Cycle;
 
@@ -115,11 +117,30 @@ impl Batch {
     }
 }
 
+/// Tells the live heap of one process to the byte: that of the cycle with this number, and `None` where it is another's by now.
+pub struct Gauge(Box<dyn Fn(u32) -> Option<Size> + Send>);
+
+impl Gauge {
+    /// One that asks there.
+    pub fn new(ask: impl Fn(u32) -> Option<Size> + Send + 'static) -> Self {
+        Self(Box::new(ask))
+    }
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gauge")
+    }
+}
+
 /// One process and what judges it.
 #[derive(Debug)]
 struct Watched {
     process: ProcessId,
     detector: Detector,
+    /// Where its live heap is known to the byte, and what judges it then: a detector that has not begun yet, until the gauge
+    /// has told a first size.
+    gauge: Option<(Gauge, Option<Detector>)>,
     /// The number and time of the last cycle, where its live heap is on the next one's line.
     awaiting: Option<(u32, Option<Duration>)>,
 }
@@ -137,10 +158,31 @@ impl Watched {
                 changes = self.detector.observe(number, at, live);
             }
         }
-        if let Some(live) = cycle.heap.live {
+        if let Some(live) = cycle.heap.live.and_then(|live| self.live(cycle, live)) {
             changes.extend(self.detector.observe(cycle.number, at, live));
         }
         changes
+    }
+
+    /// The live heap that is judged: the trace's, or to the byte from the first cycle on of which it is known so. Then a cycle of
+    /// which it is not is left out, since a size that is cut down beside others that are not would be a fall.
+    fn live(&mut self, cycle: &Cycle, traced: Size) -> Option<Size> {
+        let Some((gauge, exact)) = &mut self.gauge else {
+            return Some(traced);
+        };
+        let live = (gauge.0)(cycle.number);
+        let live = live.filter(|live| live.bytes() / MIB == traced.bytes() / MIB);
+        match (live, exact.take()) {
+            (Some(live), Some(detector)) => {
+                self.detector = detector;
+                Some(live)
+            }
+            (None, Some(detector)) => {
+                *exact = Some(detector);
+                Some(traced)
+            }
+            (live, None) => live,
+        }
     }
 }
 
@@ -169,6 +211,18 @@ impl Session {
     /// Takes the bytes of one read, which came at `arrived` since the run began (`None` for a saved log).
     pub fn feed(&mut self, read: &[u8], arrived: Option<Duration>, out: &mut Batch) {
         self.split_into(out, arrived, |splitter, split| splitter.push(read, split));
+    }
+
+    /// From now on the live heap of that process can be known to the byte. It is judged so from its next cycle on, and anew, if
+    /// that makes a difference ([`DetectorConfig::exact`]) and nothing of it is flagged yet.
+    pub fn gauge(&mut self, process: ProcessId, gauge: Gauge) {
+        let mut watched = self.watched.iter_mut();
+        let watched = watched.find(|watched| watched.process == process);
+        if let (Some(watched), Some(config)) = (watched, self.config.exact())
+            && watched.detector.is_silent()
+        {
+            watched.gauge = Some((gauge, Some(Detector::new(&config))));
+        }
     }
 
     /// Whether bytes are held back that may become a trace line: see [`Splitter::holding`].
@@ -251,6 +305,7 @@ impl Session {
             self.watched.push(Watched {
                 process,
                 detector: Detector::new(&self.config),
+                gauge: None,
                 awaiting: None,
             });
         }

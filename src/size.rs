@@ -27,6 +27,12 @@ impl Size {
         }
     }
 
+    /// The size in whole steps, in bytes again: the trace does the same with steps of 1 MiB.
+    #[must_use]
+    pub(crate) fn down_to(self, step: Self) -> Self {
+        Self(self.0 - self.0.checked_rem(step.0).unwrap_or_default())
+    }
+
     /// The size in bytes.
     pub const fn bytes(self) -> u64 {
         self.0

@@ -295,6 +295,7 @@ impl<'a> Watch<'a> {
     fn seen(&mut self, sighting: Sighting) {
         match sighting {
             Sighting::Event(event) => self.flow.event(&event),
+            Sighting::Gauge(process, gauge) => self.flow.gauge(process, gauge),
             Sighting::Unwritable(failure) => self.flow.unwritable(failure),
             Sighting::LookedOver if self.deadlines.look.is_some() => self.stop_now(),
             // Too late, or the end.

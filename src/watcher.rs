@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use self::witness::Witness;
 use crate::demux::ProcessId;
 use crate::report::Failure;
-use crate::session::Event;
+use crate::session::{Event, Gauge};
 
 pub use self::family::FileId;
 pub use self::fetch::ProfileUrl;
@@ -94,6 +94,8 @@ enum Told {
 pub enum Sighting {
     /// Something to report.
     Event(Box<Event>),
+    /// The live heap of a process can be known to the byte.
+    Gauge(ProcessId, Gauge),
     /// A profile could not be written.
     Unwritable(Failure),
     /// All was looked at before the command is asked to end.

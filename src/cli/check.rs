@@ -35,7 +35,7 @@ impl Args {
                 min_rise: self.min_rise,
                 warmup: self.warmup,
                 max_live: self.max_live,
-                baseline: None,
+                ..DetectorConfig::default()
             },
             baseline: self
                 .baseline

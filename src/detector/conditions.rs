@@ -139,7 +139,7 @@ const BEYOND_SWING: f64 = 1.5;
 /// itself. What a program builds up as it starts multiplies its heap; a leak adds to a heap that is there.
 const GROWTH_PER_SPAN: f64 = 2.0 / 3.0;
 
-/// A heap below this, in MiB, is counted as this: from nothing every rise is many times the heap.
+/// A heap below this, in steps of the trace (MiB), is counted as this: from nothing every rise is many times the heap.
 const GROWTH_FROM: f64 = 20.0;
 
 /// But so many least spans are always enough: few programs take longer to fill what they fill at that pace.
@@ -188,7 +188,7 @@ const SET_UP: f64 = 0.5;
 /// A doubling heap grows by at least this factor from cycle to cycle.
 const NEARLY_TWICE: f64 = 1.5;
 
-/// A heap below this, in MiB, is counted as this: from 1 to 2 is rounding, not doubling.
+/// A heap below this, in steps of the trace (MiB), is counted as this: from 1 to 2 is rounding, not doubling.
 const DOUBLING_FROM: f64 = 2.0;
 
 /// Keeps a divisor above zero.
@@ -239,8 +239,9 @@ fn rising(stretch: &Stretch) -> Margin {
 fn nearly_doubling(stretch: &Stretch) -> Margin {
     let mut before = stretch.first_floor;
     let mut least = f64::INFINITY;
+    let from = DOUBLING_FROM * stretch.terms.resolution;
     for floor in stretch.floors().skip(1) {
-        least = least.min(floor.mib() / before.mib().max(DOUBLING_FROM));
+        least = least.min(floor.mib() / before.mib().max(from));
         before = floor;
     }
     Margin::new(least, NEARLY_TWICE, Unit::Times)
@@ -268,7 +269,10 @@ fn needed_span(stretch: &Stretch) -> f64 {
     let terms = &stretch.terms;
     let spans = match terms.moment {
         Moment::Running => {
-            let from = stretch.first_floor.mib().max(GROWTH_FROM);
+            let from = stretch
+                .first_floor
+                .mib()
+                .max(GROWTH_FROM * terms.resolution);
             (1.0 + stretch.rise() / from / GROWTH_PER_SPAN).min(MOST_SPANS)
         }
         Moment::Ended => 1.0,

@@ -33,6 +33,33 @@ pub struct DetectorConfig {
     pub max_live: Option<Size>,
     /// [`Rule::Floor`]: an earlier run; what is worse than that is a leak.
     pub baseline: Option<Baseline>,
+    /// The steps that live heaps come in: the trace's, or finer ones. What is left out of the rule's constants because the
+    /// trace cannot show it is in proportion to them.
+    pub resolution: Size,
+}
+
+/// How many steps of the live heap the least rise is made of: with fewer, each floor of N = 6 rises could not be above the one
+/// before.
+const STEPS_OF_LEAST_RISE: u64 = 6;
+
+/// No steps are finer: half a page of the allocator's.
+const FINEST: u64 = 4 << 10;
+
+impl DetectorConfig {
+    /// The same where live heaps are known to the byte, if that makes a difference: where rises are asked for that are smaller
+    /// than steps of 1 MiB show.
+    ///
+    /// The steps stay in the proportion that they have by default, since a rule that takes every byte for a rise flags half as
+    /// many healthy programs again.
+    #[must_use]
+    pub fn exact(&self) -> Option<Self> {
+        let resolution =
+            Size::from_bytes((self.min_rise.bytes() / STEPS_OF_LEAST_RISE).max(FINEST));
+        (self.rule == Rule::Floor && resolution < self.resolution).then(|| Self {
+            resolution,
+            ..self.clone()
+        })
+    }
 }
 
 impl Default for DetectorConfig {
@@ -47,6 +74,7 @@ impl Default for DetectorConfig {
             warmup: Duration::ZERO,
             max_live: None,
             baseline: None,
+            resolution: Size::from_bytes(MIB),
         }
     }
 }

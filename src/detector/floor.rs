@@ -34,6 +34,8 @@ pub(super) struct FloorRule {
     min_span: f64,
     /// In MiB.
     min_rise: f64,
+    /// In MiB.
+    resolution: f64,
     cycles: u64,
     /// When the first and the last cycle began, in seconds.
     first: f64,
@@ -55,6 +57,7 @@ impl FloorRule {
             rises,
             min_span: seconds(config.min_span),
             min_rise,
+            resolution: config.resolution.mib(),
             cycles: 0,
             first: 0.0,
             last: 0.0,
@@ -97,6 +100,11 @@ impl FloorRule {
             }
         }
         self.held_back.latest_news().map(Change::HeldBack)
+    }
+
+    /// Whether a rise is flagged.
+    pub(super) fn is_rising(&self) -> bool {
+        self.climb.is_some()
     }
 
     /// The rise that the latest windows of a level show, if they do.
@@ -148,13 +156,14 @@ impl FloorRule {
             moment,
             min_span: self.min_span,
             min_rise: self.min_rise,
+            resolution: self.resolution,
             first_cycle: self.first,
             longest_swing: self.swing.longest,
         }
     }
 
     fn growth_since(&self, begin: f64) -> Option<Growth> {
-        stats::growth(&self.ladder.equal_windows(begin))
+        stats::growth(&self.ladder.equal_windows(begin), self.resolution)
     }
 
     /// How fast the rise goes on that is flagged, or that the run ended with, since it began.
@@ -171,7 +180,10 @@ impl FloorRule {
             return None;
         }
         let (_, end) = self.thirds.late(self.first, self.last)?;
-        let growth = stats::growth(&self.thirds.late_windows(self.first, self.last))?;
+        let growth = stats::growth(
+            &self.thirds.late_windows(self.first, self.last),
+            self.resolution,
+        )?;
         Some(Trend {
             floor: end.floor,
             growth,

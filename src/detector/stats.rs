@@ -8,7 +8,7 @@ use crate::wording::real;
 /// The 99 % quantile of the normal distribution. 95 % would be too bold: neighbouring floors are not independent.
 const QUANTILE: f64 = 2.58;
 
-/// The trace cuts sizes down to whole MiB, which alone moves a slope by this many MiB over its span, either way.
+/// The trace cuts sizes down to whole steps, which alone moves a slope by this part of a step over its span, either way.
 const ROUNDING: f64 = 0.5;
 
 /// What the allocator's size classes add, as a share of the slope. Measured: without it the interval covers the true
@@ -23,8 +23,9 @@ struct Slope {
     high: f64,
 }
 
-/// The growth that the floors of some equal windows show, `None` where there are fewer than four.
-pub(super) fn growth(windows: &[Window]) -> Option<Growth> {
+/// The growth that the floors of some equal windows show, `None` where there are fewer than four. `resolution` is the steps
+/// that the floors come in, in MiB.
+pub(super) fn growth(windows: &[Window], resolution: f64) -> Option<Growth> {
     let (first, last) = (windows.first()?, windows.last()?);
     if windows.len() < FEWEST_POINTS {
         return None;
@@ -34,7 +35,7 @@ pub(super) fn growth(windows: &[Window]) -> Option<Growth> {
         .map(|window| (window.floor_at, window.floor.mib()))
         .collect();
     let slope = theil_sen(&points)?;
-    let margin = ROUNDING / positive(points[points.len() - 1].0 - points[0].0)
+    let margin = ROUNDING * resolution / positive(points[points.len() - 1].0 - points[0].0)
         + SIZE_CLASSES * slope.value.abs();
     let cycles = windows.iter().fold(0, |cycles: u64, window| {
         cycles.saturating_add(window.cycles)
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_straight_line_has_its_own_slope() {
-        let growth = growth(&windows(&[10, 12, 14, 16, 18])).expect("five points");
+        let growth = growth(&windows(&[10, 12, 14, 16, 18]), 1.0).expect("five points");
         near(growth.bytes_per_second, 1_048_576.0);
         near(growth.bytes_per_cycle, 1_048_576.0 / 2.0);
         // 0.5 MiB of rounding over 8 s, and 10 %.
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn one_outlier_does_not_move_the_slope() {
-        let growth = growth(&windows(&[10, 12, 14, 900, 18, 20, 22])).expect("seven points");
+        let growth = growth(&windows(&[10, 12, 14, 900, 18, 20, 22]), 1.0).expect("seven points");
         near(growth.bytes_per_second, 1_048_576.0);
         assert!(
             growth.high > 10.0 * growth.bytes_per_second,
@@ -139,18 +140,18 @@ mod tests {
 
     #[test]
     fn three_points_are_too_few() {
-        assert_eq!(growth(&windows(&[10, 12, 14])), None);
-        assert_eq!(growth(&[]), None);
+        assert_eq!(growth(&windows(&[10, 12, 14]), 1.0), None);
+        assert_eq!(growth(&[], 1.0), None);
     }
 
     #[test]
     fn floors_at_one_time_have_no_slope() {
-        assert_eq!(growth(&[Window::of(3.0, Size::default()); 5]), None);
+        assert_eq!(growth(&[Window::of(3.0, Size::default()); 5], 1.0), None);
     }
 
     #[test]
     fn a_fall_is_a_growth_below_zero() {
-        let growth = growth(&windows(&[18, 16, 14, 12])).expect("four points");
+        let growth = growth(&windows(&[18, 16, 14, 12]), 1.0).expect("four points");
         near(growth.bytes_per_second, -1_048_576.0);
         assert!(growth.low < growth.bytes_per_second && growth.bytes_per_second < growth.high);
     }

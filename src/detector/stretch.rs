@@ -23,6 +23,8 @@ pub(super) struct Terms {
     pub(super) min_span: f64,
     /// The least rise, in MiB.
     pub(super) min_rise: f64,
+    /// The steps that live heaps come in, in MiB.
+    pub(super) resolution: f64,
     /// When the first cycle of the process began, in seconds.
     pub(super) first_cycle: f64,
     /// The longest rise that was given back so far, in seconds.

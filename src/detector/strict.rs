@@ -84,7 +84,8 @@ impl StrictRule {
             floors: windows.iter().map(|window| window.floor).collect(),
             span: at.saturating_sub(self.cycles[0].0),
             live,
-            growth: stats::growth(&windows),
+            // The trace's steps of 1 MiB.
+            growth: stats::growth(&windows, 1.0),
             evidence: Evidence {
                 windows: windows.iter().map(Seen::from).collect(),
                 findings: Vec::new(),

@@ -12,7 +12,7 @@ use crate::size::Size;
 /// A live heap this far down between the highest floor and the first has been given back.
 const GIVEN_BACK: f64 = 0.5;
 
-/// A new floor counts as one when it is this much higher, in MiB: one step of the trace may be rounding.
+/// A new floor counts as one when it is so many steps of the trace (MiB) higher: one may be rounding.
 const NEW_FLOOR: f64 = 2.0;
 
 /// … and this share of the rise.
@@ -49,6 +49,8 @@ pub(super) struct Climb {
     /// The last floor that counted as a new one, and when its group ended.
     pub(super) step: Size,
     pub(super) step_at: f64,
+    /// The steps that live heaps come in, in MiB.
+    pub(super) resolution: f64,
 }
 
 impl Climb {
@@ -83,6 +85,7 @@ impl Climb {
             highest: last.floor,
             step: last.floor,
             step_at: last.end,
+            resolution: stretch.terms.resolution,
         }
     }
 
@@ -130,7 +133,8 @@ impl Climb {
             return;
         }
         let latest = ladder.group(self.level, self.grouping, 0);
-        if latest.floor.mib() >= self.step.mib() + NEW_FLOOR.max(NEW_FLOOR_SHARE * self.flagged()) {
+        let higher = (NEW_FLOOR * self.resolution).max(NEW_FLOOR_SHARE * self.flagged());
+        if latest.floor.mib() >= self.step.mib() + higher {
             self.step = latest.floor;
             self.step_at = latest.end;
         }
@@ -213,6 +217,7 @@ mod tests {
             highest: mib(34),
             step: mib(34),
             step_at: 24.0,
+            resolution: 1.0,
         };
         let mut now = Duration::from_secs(24);
         for (number, &live) in (8..).zip(live) {

@@ -88,6 +88,9 @@ struct Process {
     /// By the program's own clock, as all times of a process; null where nothing was flagged.
     first_flag_seconds: Option<f64>,
     live_heap: LiveHeap,
+    /// The steps that the judged live heaps came in: the trace's, or finer ones where they are known to the byte and `--min-rise`
+    /// asks for it.
+    judged_in_steps_of_bytes: u64,
     /// Null before Go 1.5.
     gc_cpu_percent: Option<i64>,
     pause: Pause,
@@ -186,6 +189,7 @@ impl Process {
                 last_bytes: bytes(process.last.newest_live()),
                 peak_bytes: bytes(process.peak),
             },
+            judged_in_steps_of_bytes: bytes(judgement.resolution),
             gc_cpu_percent: process.last.gc_cpu_percent,
             pause: Pause {
                 longest_seconds: seconds(process.longest_pause),

@@ -9,12 +9,13 @@ use super::sink::Sink;
 use super::spawn::Spawned;
 use super::stream::Stream;
 use crate::cli::Config;
+use crate::demux::ProcessId;
 use crate::error::Error;
 use crate::exit::{Cause, End, Exit, Reasons, decide};
 use crate::limit;
 use crate::outputs;
 use crate::report::{Failure, Reports};
-use crate::session::{Batch, Event, Session};
+use crate::session::{Batch, Event, Gauge, Session};
 use crate::watcher::{Watched, Watcher};
 
 /// From the command's stderr to everything that is made of it.
@@ -152,6 +153,13 @@ impl<'a> Flow<'a> {
         self.pass_notices();
         self.sink.close();
         exit
+    }
+
+    /// The live heap of a process can be known to the byte.
+    pub(super) fn gauge(&mut self, process: ProcessId, gauge: Gauge) {
+        if let Some(session) = &mut self.session {
+            session.gauge(process, gauge);
+        }
     }
 
     /// A profile could not be written.

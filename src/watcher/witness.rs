@@ -13,7 +13,8 @@ use super::{Reading, Sighting, Told, Watched, unwritable};
 use crate::culprit::growth::Finding;
 use crate::culprit::{Program, Refusal};
 use crate::demux::ProcessId;
-use crate::session::Event;
+use crate::session::{Event, Gauge};
+use crate::size::Size;
 
 /// So many programs are opened at most to tell apart processes that began together.
 const MOST_SUSPECTS: usize = 32;
@@ -221,7 +222,7 @@ impl Witness {
             process: id,
             pid: image.pid,
         })));
-        let sight = self.open(image.pid);
+        let sight = self.open(id, image.pid);
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
@@ -241,7 +242,7 @@ impl Witness {
     }
 
     /// Opens the program that was identified.
-    fn open(&mut self, pid: i32) -> Sight {
+    fn open(&mut self, id: ProcessId, pid: i32) -> Sight {
         let unknown =
             |refusal: &Refusal| Sight::Blind(format!("the leaking lines are not known: {refusal}"));
         if self.watched.naming.served.is_some() {
@@ -257,6 +258,14 @@ impl Witness {
                 Some(Err(_)) | None => open_armed(pid, self.watched.naming.sample_rate),
             },
         };
+        if let Ok(live) = opened
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(Program::live_heap_of)
+        {
+            let gauge = Gauge::new(move |cycle| live.of(cycle).map(Size::from_bytes));
+            let _ = self.found.send(Sighting::Gauge(id, gauge));
+        }
         match opened.and_then(|program| Ok((program.rate()?, program))) {
             Ok((0, program)) if program.links_mem_profile() => Sight::Blind(
                 "the leaking lines are not known: the program has switched its heap profile off (runtime.MemProfileRate is 0)".into(),

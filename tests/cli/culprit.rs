@@ -442,6 +442,36 @@ fn a_healthy_program_gets_no_line_more() {
     assert_eq!(run(&["--culprit=on"]), run(&["--culprit=off"]));
 }
 
+/// The trace has whole MiB; what the memory tells is finer, and judged so where a smaller rise is asked for.
+#[test]
+fn a_small_rise_is_looked_for_in_bytes_where_the_memory_tells_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let runs = [
+        ("--min-rise=768KiB", "auto", 128 << 10),
+        ("--min-rise=768KiB", "on", 128 << 10),
+        ("--min-rise=768KiB", "off", 1 << 20),
+        ("--min-rise=6MiB", "auto", 1 << 20),
+    ];
+    let runs = RELEASES.iter().zip(runs).map(|(release, run)| {
+        let (rise, mode, steps) = run;
+        let json = folder.path().join(format!("{release}.json"));
+        let running = Gcwatch::new([option("json", &json), "--for=3s".into()])
+            .options([rise, &format!("--culprit={mode}")])
+            .watch(shop(release, BUILDS[1]), ["quiet"])
+            .start();
+        (format!("go{release} {rise} {mode}"), json, steps, running)
+    });
+    for (name, json, steps, running) in runs.collect::<Vec<_>>() {
+        running.finish().exits(0);
+        let summary: Value =
+            serde_json::from_slice(&fs::read(json).expect("the summary")).expect("it is JSON");
+        assert_eq!(
+            summary["processes"][0]["judged_in_steps_of_bytes"], steps,
+            "{name}: {summary}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_asked_for_together_is_said() {
     for (options, text) in [

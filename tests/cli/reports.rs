@@ -55,6 +55,7 @@ struct Process {
     longest_strict_run: u64,
     first_flag_seconds: Option<f64>,
     live_heap: LiveHeap,
+    judged_in_steps_of_bytes: u64,
     gc_cpu_percent: i64,
     pause: Pause,
     flags: Vec<Flag>,

@@ -142,6 +142,7 @@ impl Numbers {
             warmup: Duration::from_secs([0, 30][self.index(2)]),
             max_live: [None, Some(Size::from_bytes(50 * MIB))][self.index(2)],
             baseline: None,
+            resolution: [0, 1, MIB, u64::MAX].map(Size::from_bytes)[self.index(4)],
         }
     }
 
@@ -175,6 +176,72 @@ fn nothing_panics() {
             }
         }
     }
+}
+
+/// A heap a quarter as large, known in quarters of a MiB and judged by a quarter of the rise, is judged as the whole one is.
+#[test]
+fn a_small_heap_known_exactly_is_judged_as_a_large_one_is_by_the_trace() {
+    let mut numbers = Numbers(362_436_069);
+    let whole = DetectorConfig::default();
+    let quarter = DetectorConfig {
+        min_rise: Size::from_bytes(whole.min_rise.bytes() / 4),
+        ..whole.clone()
+    };
+    let quarter = quarter.exact().expect("a rise below 6 MiB");
+    assert_eq!(quarter.resolution, Size::from_bytes(MIB / 4));
+    let (mut flags, mut verdicts) = (0, Vec::new());
+    for _ in 0..60 {
+        let detectors = [&whole, &quarter].map(Detector::new);
+        let [mut whole, mut quarter] = detectors;
+        let (slope, noise, top) = (
+            numbers.next(8),
+            1 + numbers.next(12),
+            20 + numbers.next(200),
+        );
+        for second in 0..120 {
+            let live = MIB * (40 + (second * slope / 4).min(top) + numbers.next(noise));
+            let at = Some(Duration::from_secs(second));
+            let number = u32::try_from(second).expect("small");
+            let changes = |detector: &mut Detector, live: u64| {
+                let changes = detector.observe(number, at, Size::from_bytes(live));
+                let kind = |change: &Change| std::mem::discriminant(change);
+                changes.iter().map(kind).collect::<Vec<_>>()
+            };
+            // What the trace would cut off makes no difference.
+            let quarters = live / 4 + numbers.next(MIB / 4);
+            assert_eq!(changes(&mut whole, live), changes(&mut quarter, quarters));
+        }
+        let [whole, quarter] = [whole, quarter].map(|detector| detector.judgement());
+        assert_eq!(whole.verdict.word(), quarter.verdict.word());
+        if let (Some(whole), Some(quarter)) = (whole.growth, quarter.growth) {
+            assert!(
+                (whole.low / 4.0 - quarter.low).abs() < 1.0,
+                "{whole:?} {quarter:?}"
+            );
+            flags += 1;
+        }
+        verdicts.push(whole.verdict.word());
+    }
+    assert!(flags > 5, "{flags}");
+    for word in ["leak", "clean"] {
+        assert!(verdicts.contains(&word), "{verdicts:?}");
+    }
+}
+
+#[test]
+fn finer_steps_make_no_difference_to_the_default_rise_nor_to_the_strict_rule() {
+    let config = DetectorConfig::default();
+    assert_eq!(config.exact(), None);
+    let small = DetectorConfig {
+        min_rise: Size::from_bytes(MIB),
+        ..config
+    };
+    assert!(small.exact().is_some());
+    let strict = DetectorConfig {
+        rule: Rule::Strict,
+        ..small
+    };
+    assert_eq!(strict.exact(), None);
 }
 
 #[test]

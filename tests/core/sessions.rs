@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use gcwatch::demux::ProcessId;
 use gcwatch::detector::{DetectorConfig, Rule};
 use gcwatch::gate::{Breach, Gate, OnInconclusive, OnLeak};
-use gcwatch::session::{Batch, Event, Session};
+use gcwatch::session::{Batch, Event, Gauge, Session};
 use gcwatch::size::Size;
 use gcwatch::splitter::Edges;
 use gcwatch::summary::{Flag, RunVerdict, Summary};
@@ -260,6 +261,50 @@ fn the_gate_has_a_table() {
             [leak, None, inconclusive, inconclusive]
         );
     }
+}
+
+/// The verdict on a process whose trace says 3 MiB in each of its cycles, and the steps that it was judged in.
+fn judged_with(gauge: Option<Gauge>) -> (&'static str, u64) {
+    let config = DetectorConfig {
+        min_rise: Size::from_bytes(768 << 10),
+        ..DetectorConfig::default()
+    };
+    let mut session = Session::new(Edges::Lost, config);
+    let mut batch = Batch::default();
+    let cycles = process([3; 66]);
+    session.feed(&line(&cycles[0], Go::V1_6), None, &mut batch);
+    if let Some(gauge) = gauge {
+        session.gauge(ProcessId(1), gauge);
+    }
+    for cycle in &cycles[1..] {
+        session.feed(&line(cycle, Go::V1_6), None, &mut batch);
+    }
+    session.finish(&mut batch);
+    let judgements = batch.events.iter().filter_map(|event| match event {
+        Event::Judged { judgement, .. } => Some(judgement),
+        _ => None,
+    });
+    let judgements: Vec<_> = judgements.collect();
+    let [judgement] = judgements[..] else {
+        panic!("{judgements:?}")
+    };
+    (judgement.verdict.word(), judgement.resolution.bytes())
+}
+
+#[test]
+fn a_leak_that_the_trace_cannot_show_is_found_where_the_live_heap_is_known_to_the_byte() {
+    assert_eq!(judged_with(None), ("clean", 1 << 20));
+    // From 3 to nearly 4 MiB. Of each fifth cycle it is too late to ask.
+    let rising = |number: u32| Size::from_bytes((3 << 20) + u64::from(number) * 15_000);
+    let exact = Gauge::new(move |number| (number % 5 != 0).then(|| rising(number)));
+    assert_eq!(judged_with(Some(exact)), ("leak", 128 << 10));
+    let flat = Gauge::new(|number| Some(Size::from_bytes((3 << 20) + u64::from(number % 3))));
+    assert_eq!(judged_with(Some(flat)), ("clean", 128 << 10));
+    // What contradicts the trace is not of that cycle.
+    let another = Gauge::new(|number| Some(Size::from_bytes((9 << 20) + u64::from(number))));
+    assert_eq!(judged_with(Some(another)), ("clean", 1 << 20));
+    let never = Gauge::new(|_| None);
+    assert_eq!(judged_with(Some(never)), ("clean", 1 << 20));
 }
 
 #[test]

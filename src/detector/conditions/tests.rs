@@ -27,6 +27,7 @@ fn on<T>(
     let terms = Terms {
         moment: Moment::Running,
         min_span: 20.0,
+        resolution: 1.0,
         min_rise: 6.0,
         first_cycle: 0.0,
         longest_swing: 0.0,
