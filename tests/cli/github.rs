@@ -257,6 +257,18 @@ fn only_github_actions_is_told_unless_asked_otherwise() {
 }
 
 #[test]
+fn annotations_begin_a_line_and_stdout_is_the_commands() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let done = step(folder.path(), &[])
+        .script("printf out; printf unfinished >&2")
+        .run()
+        .exits(0);
+    assert_eq!(done.stdout(), "out");
+    let begin = "unfinished\n::notice title=gcwatch%3A inconclusive%3A sh::no GC cycle seen: ";
+    assert!(done.stderr().starts_with(begin), "{}", done.stderr());
+}
+
+#[test]
 fn the_steps_summary_is_kept_and_has_its_limit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("summary.md");

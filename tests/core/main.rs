@@ -5,6 +5,7 @@ mod detector;
 mod layers;
 mod mixed;
 mod releases;
+mod reports;
 mod runtime;
 mod sessions;
 mod signs;

@@ -20,6 +20,9 @@ const MOST_PROCESSES: usize = 50;
 /// The lines of so many processes have a table.
 const MOST_TABLES: usize = 5;
 
+/// So many callers are named of each line.
+const MOST_CALLERS: usize = 8;
+
 /// Names may be of any length; GitHub shows 1 MiB for a step.
 const LONGEST_NAME: usize = 200;
 
@@ -67,7 +70,10 @@ impl<W: io::Write> StepSummary<W> {
         if rows.iter().any(|row| !row.callers.is_empty()) {
             text.push_str("\n<details><summary>The calls that lead there</summary>\n\n");
             for row in &rows {
-                let calls = row.blamed.into_iter().chain(row.callers);
+                let calls = row
+                    .blamed
+                    .into_iter()
+                    .chain(row.callers.iter().take(MOST_CALLERS));
                 for (depth, place) in calls.enumerate() {
                     let indent = if depth == 0 { "" } else { "  " };
                     let by = if depth == 0 { "" } else { "called by " };
