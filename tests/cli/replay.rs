@@ -1,9 +1,8 @@
 //! Saved logs.
 
 use std::fs;
-use std::process::Command;
 
-use crate::support::{Done, Gcwatch, option, root, trace};
+use crate::support::{Done, Gcwatch, command, option, root, trace};
 
 /// What a Go 1.5 program printed.
 const GO_1_5: &str = "\
@@ -138,7 +137,7 @@ fn the_echo_of_a_log_may_be_read_in_part() {
         env!("CARGO_BIN_EXE_gcwatch"),
         log.display()
     );
-    let shell = Command::new("bash")
+    let shell = command("bash")
         .args(["-c", &script])
         .output()
         .expect("bash runs");
