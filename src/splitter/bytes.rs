@@ -166,11 +166,11 @@ impl Bytes {
             self.held.len().saturating_sub(LOOKAHEAD).max(self.at)
         };
         self.at = self.search.skip(&self.held, self.at, limit, may_be_start);
-        if let Some(found) = self.search.settled(self.at) {
-            self.accept(&found, out);
-            return false;
-        }
         if self.at < limit {
+            if let Some(found) = self.search.settled(self.at) {
+                self.accept(&found, out);
+                return false;
+            }
             return true;
         }
         if is_end {
@@ -199,7 +199,8 @@ impl Bytes {
             Start::Incomplete => return None,
             Start::Yes => {}
         }
-        if !is_line_start && !self.scout(is_end) {
+        // In the middle of a line what stands before it is learnt from, and that must not be done twice.
+        if !is_line_start && !(self.scout(is_end) && (is_end || self.is_in_sight(LOOKAHEAD))) {
             return None;
         }
         let walked = walk(Place::START, &self.held[self.at..]);
@@ -255,6 +256,11 @@ impl Bytes {
         } else {
             Beginning::None { is_suspect }
         })
+    }
+
+    /// Whether so many bytes are there.
+    fn is_in_sight(&self, len: usize) -> bool {
+        self.held.len() - self.at >= len
     }
 
     /// Whether a whole line behind an unfinished one is this log's own, and not one that it relays or quotes.
@@ -352,6 +358,9 @@ impl Bytes {
             return;
         }
         out.text.extend_from_slice(text);
+        self.search.earn(text.len());
+        self.first
+            .extend(text.iter().take(FIRST.saturating_sub(self.first.len())));
         remember(&mut self.text, text);
         self.unlearnt += text.len();
         self.held

@@ -255,9 +255,11 @@ proptest! {
     #[test]
     fn however_lines_are_torn_and_cut_no_byte_is_lost(
         lines in vec((cycle(), vec((any::<prop::sample::Index>(), foreign()), 0..12)), 1..6),
-        size in 1_usize..100,
+        sizes in vec(1_usize..3000, 1..20),
     ) {
-        let mut bytes = Vec::new();
+        // A pause makes it read without looking further ahead.
+        let mut bytes = b"of gc 1 and ".to_vec();
+        let pause = bytes.len();
         for ((cycle, go), tears) in &lines {
             let tokens = writes(cycle, *go);
             for (at, token) in tokens.iter().enumerate() {
@@ -267,9 +269,27 @@ proptest! {
                 bytes.extend_from_slice(token);
             }
         }
-        let whole = split([&bytes[..]]);
+        let (first, rest) = bytes.split_at(pause);
+        let split = |reads: &mut dyn Iterator<Item = &[u8]>| {
+            let mut splitter = Splitter::new(Edges::Lost);
+            let mut out = Split::default();
+            splitter.push(first, &mut out);
+            splitter.release(&mut out);
+            reads.for_each(|read| splitter.push(read, &mut out));
+            splitter.finish(&mut out);
+            assert_eq!(splitter.holding(), None);
+            (out, splitter.near_misses())
+        };
+        let whole = split(&mut [rest].into_iter());
         prop_assert_eq!(whole.0.text.len() + whole.0.trace.len(), bytes.len());
         prop_assert!(is_in_order(&whole.0.text, &bytes));
-        prop_assert_eq!(split(bytes.chunks(size)), whole);
+        let mut cuts = sizes.iter().cycle();
+        let mut left = rest;
+        let mut reads = std::iter::from_fn(|| {
+            let (read, behind) = left.split_at(left.len().min(*cuts.next()?));
+            left = behind;
+            (!read.is_empty()).then_some(read)
+        });
+        prop_assert_eq!(split(&mut reads), whole);
     }
 }

@@ -147,6 +147,40 @@ fn go_2_a_busy_logger_loses_no_cycle_and_no_byte() {
     }
 }
 
+/// A terminal keeps no edges of writes: what is torn there is put together by what is likely.
+#[test]
+fn go_2_on_a_terminal_hardly_a_cycle_of_a_busy_logger_is_lost() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("json");
+    let (mut cycles, mut printed, mut torn) = (0, 0, 0);
+    for style in ["date", "json", "colours", "unfinished"] {
+        for release in RELEASES {
+            let done = Gcwatch::new(["-q".into(), "--stderr=pty".into(), option("json", &json)])
+                .watch(probe(release), ["logger", style, lines(style)])
+                .run()
+                .exits(0);
+            let told: Value = serde_json::from_slice(&done.stdout).expect("the probe reports");
+            let read: Value = serde_json::from_slice(&std::fs::read(&json).expect("the summary"))
+                .expect("it is JSON");
+            cycles += read["trace"]["cycles"].as_u64().expect("a count");
+            torn += read["trace"]["reassembled"].as_u64().expect("a count");
+            printed += told["num_gc"].as_u64().expect("a count");
+            // A line that was not found is text.
+            let bytes = told["bytes"].as_u64().expect("a count");
+            assert!(
+                bytes.abs_diff(done.stderr.len() as u64) < 3000,
+                "{release} {style}: {} of {bytes} bytes",
+                done.stderr.len()
+            );
+        }
+    }
+    assert!(torn > 0, "no line was torn, so nothing has been shown");
+    assert!(
+        cycles * 100 >= printed * 97,
+        "{cycles} of {printed} cycles, {torn} torn"
+    );
+}
+
 #[test]
 fn go_3_a_panic_comes_out_whole() {
     for release in RELEASES {

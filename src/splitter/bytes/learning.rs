@@ -17,7 +17,7 @@ impl Bytes {
             return true;
         }
         let ahead = &self.held[self.at..];
-        if !is_end && ahead.len() < SCOUTED {
+        if !is_end && !self.is_in_sight(SCOUTED) {
             return false;
         }
         let before = &self.held[self.at.saturating_sub(CONTEXT)..self.at];
@@ -30,7 +30,7 @@ impl Bytes {
             ..Self::new()
         };
         let mut out = Split::default();
-        for piece in ahead.chunks(PIECE) {
+        for piece in ahead[..ahead.len().min(SCOUTED)].chunks(PIECE) {
             scout.push(piece, &mut out);
             out.clear();
         }
@@ -47,7 +47,7 @@ impl Bytes {
         if !self.scout(is_end) {
             return false;
         }
-        if !is_end && self.held.len() - self.at < LOOKAHEAD {
+        if !is_end && !self.is_in_sight(LOOKAHEAD) {
             return false;
         }
         let text =
@@ -55,7 +55,7 @@ impl Bytes {
         self.habits.learn_text(text);
         self.unlearnt = 0;
         if self.habits.is_new() {
-            if !is_end && self.held.len() - self.at < AT_FIRST {
+            if !is_end && !self.is_in_sight(AT_FIRST) {
                 return false;
             }
             let ahead = &self.held[self.at..];

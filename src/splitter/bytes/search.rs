@@ -138,6 +138,10 @@ impl Found {
     pub(super) fn start(&self) -> usize {
         self.pieces[0].0
     }
+
+    fn end(&self) -> usize {
+        self.pieces[self.pieces.len() - 1].1
+    }
 }
 
 /// Positions are indices into the bytes that the caller holds.
@@ -226,8 +230,8 @@ impl Search {
     pub(super) fn settled(&mut self, at: usize) -> Option<Found> {
         let found = self.found.as_ref()?;
         let score = found.score;
+        let is_over = at > found.end() + AFTER;
         self.prune(at);
-        let is_over = at > found_end(self.found.as_ref()) + AFTER;
         let is_best =
             self.waiting.is_empty() && self.ahead.iter().flatten().all(|guess| guess.score < score);
         if is_over || is_best {
@@ -266,6 +270,12 @@ impl Search {
     ) -> usize {
         let mut next = at;
         let ahead = self.ahead.len();
+        // A line that was found is decided there, however the bytes are cut into reads.
+        let limit = match &self.found {
+            Some(found) if at <= found.end() => limit.min(found.end()),
+            Some(found) => limit.min(at.max(found.end() + AFTER + 1)),
+            None => limit,
+        };
         while next < limit {
             if self.coming > 0
                 && next - at < ahead
@@ -416,10 +426,11 @@ impl Search {
         if waiting.is_over(at, self.least()) {
             return;
         }
+        let least = self.least();
         let rival = self
             .waiting
             .iter_mut()
-            .find(|rival| rival.guess.place == waiting.guess.place);
+            .find(|rival| rival.guess.place == waiting.guess.place && !rival.is_over(at, least));
         match rival {
             Some(rival) if rival.score_in_the_end(at) >= waiting.score_in_the_end(at) => {}
             Some(rival) => *rival = waiting,
@@ -429,6 +440,7 @@ impl Search {
 
     /// Of the guesses about one line those that are far behind the best are given up; the others say what they wait for.
     fn want(&mut self, at: usize) {
+        self.prune(at);
         let mut best: Vec<(usize, f64)> = Vec::new();
         for waiting in &self.waiting {
             let score = waiting.guess.score - distance(at - waiting.since);
@@ -537,12 +549,6 @@ impl Search {
             self.found = Some(found);
         }
     }
-}
-
-fn found_end(found: Option<&Found>) -> usize {
-    found
-        .and_then(|found| found.pieces.last())
-        .map_or(0, |(_, to)| *to)
 }
 
 fn length(bytes: usize) -> f64 {
