@@ -30,21 +30,20 @@ pub fn run(config: &Config, path: &Path) -> Result<Exit, Error> {
         source,
     };
     let mut log = Log::open(path).map_err(failed)?;
+    let mut buffer = vec![0; READ];
+    // First: of what cannot be read no report is begun.
+    let mut len = log.read(&mut buffer).map_err(failed)?;
     let mut replay = Replay::new(config);
     let mut unwrapper = Unwrapper::new();
     let mut session = Session::new(Edges::Lost, config.detector.clone());
     let mut batch = Batch::default();
-    let mut buffer = vec![0; READ];
     let mut bytes = Vec::new();
-    loop {
-        let len = log.read(&mut buffer).map_err(failed)?;
-        if len == 0 {
-            break;
-        }
+    while len > 0 {
         unwrapper.push(&buffer[..len], &mut bytes);
         session.feed(&bytes, None, &mut batch);
         bytes.clear();
         replay.pass_on(&mut batch);
+        len = log.read(&mut buffer).map_err(failed)?;
     }
     unwrapper.finish(&mut bytes);
     session.feed(&bytes, None, &mut batch);

@@ -139,12 +139,14 @@ fn what_cannot_be_judged_fails_only_where_it_fails_the_run() {
 }
 
 #[test]
-fn a_command_that_fails_or_cannot_be_run_is_no_matter_of_the_report() {
+fn a_command_that_fails_is_no_matter_of_the_report_and_of_no_run_there_is_none() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("report.xml");
     let gcwatch = || Gcwatch::new([option("junit", &file)]);
     gcwatch().watch("/no/such/command", NONE).run().exits(127);
     gcwatch().watch(root(), NONE).run().exits(126);
+    gcwatch().options(["--from=src"]).run().exits(125);
+    gcwatch().options(["--from=/no/such/log"]).run().exits(125);
     assert!(!file.exists());
     gcwatch().script("exit 7").run().exits(7);
     let suite = suite(&file);
