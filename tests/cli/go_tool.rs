@@ -83,6 +83,48 @@ fn the_program_that_go_runs_is_watched_and_not_the_tool() {
     }
 }
 
+/// `go run` strips what it builds, and lies between gcwatch and the program.
+#[test]
+fn the_lines_that_leak_are_named_in_a_program_that_go_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shop = root().join("tests/go/shop");
+    let runs = RELEASES.map(|release| {
+        let json = folder.path().join(format!("{release}.json"));
+        let json_option = format!("--json={}", json.display());
+        let options = [
+            "--culprit=on",
+            "--on-leak=stop",
+            "--warmup=3s",
+            "--min-span=15s",
+            &json_option,
+        ];
+        let running = go(&options, release, &shop, &["run", ".", "leak"]).start();
+        (json, running)
+    });
+    let source = fs::read_to_string(shop.join("sessions/sessions.go")).expect("a source");
+    let leak = source
+        .lines()
+        .position(|line| line.contains("// LEAK:session"));
+    let leak = leak.expect("it is marked") + 1;
+    for (json, running) in runs {
+        // Whatever the program and gcwatch end with, go ends with this.
+        let done = running.finish().exits(1);
+        assert_eq!(done.stdout(), "shop: closed\n");
+        done.says(&format!(
+            " of the growth: sessions.(*Store).New sessions.go:{leak}\n"
+        ));
+        let summary: Value =
+            serde_json::from_slice(&fs::read(json).expect("the summary")).expect("JSON");
+        let [process] = &summary["processes"].as_array().expect("a list")[..] else {
+            panic!("{summary}")
+        };
+        assert_eq!(process["verdict"], "leak", "{process}");
+        let first = &process["culprits"][0];
+        assert_eq!(first["function"], "example.com/shop/sessions.(*Store).New");
+        assert_eq!(first["line"], leak, "{first}");
+    }
+}
+
 #[test]
 fn each_test_binary_has_reports_of_its_own() {
     for release in RELEASES {
