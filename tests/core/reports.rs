@@ -163,6 +163,37 @@ fn of_many_lines_the_first_are_annotated() {
 }
 
 #[test]
+fn why_no_line_is_known_is_said_where_none_is() {
+    let none = leaking(&[]);
+    assert_eq!(annotations(&none, checkout("", "")).len(), 1);
+    assert!(!page(&none, checkout("", "")).contains("What grew"));
+    let with_note = |mut summary: Summary| {
+        summary.processes[0].finding = Finding {
+            note: Some("the program is another user's".into()),
+            ..Finding::default()
+        };
+        summary
+    };
+    for (summary, says_why) in [
+        (with_note(leaking(&[])), true),
+        // Of the other process lines are known.
+        (
+            with_note(leaking(&[culprit("main.f", "x.go", 7, 0)])),
+            false,
+        ),
+    ] {
+        let verdict = &annotations(&summary, checkout("", ""))[0];
+        assert_eq!(
+            verdict.ends_with("%0Athe program is another user's"),
+            says_why,
+            "{verdict}"
+        );
+        let page = page(&summary, checkout("", ""));
+        assert!(page.contains("\nthe program is another user's\n"), "{page}");
+    }
+}
+
+#[test]
 fn no_name_breaks_out_of_its_cell() {
     let summary = leaking(&[culprit(FUNCTION, FILE, 7, 1)]);
     let page = page(&summary, checkout("", ""));

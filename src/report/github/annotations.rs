@@ -71,10 +71,14 @@ impl<W: io::Write> Reporter for Annotations<W> {
         let processes = leaking(summary);
         let mut message = summary.reason();
         let withdrawn = withdrawn(summary).filter(|_| processes.is_empty());
+        let has_culprits = processes
+            .iter()
+            .any(|process| !process.finding.culprits.is_empty());
         let notes = processes
             .iter()
-            .filter_map(|process| process.finding.note.clone());
-        for more in withdrawn.into_iter().chain(notes.take(1)) {
+            .filter_map(|process| process.finding.note.as_ref());
+        let note = notes.take(1).filter(|_| !has_culprits);
+        for more in withdrawn.iter().chain(note) {
             let _ = write!(message, "\n{more}");
         }
         let title = format!("gcwatch: {}: {}", word(summary), self.subject);

@@ -145,7 +145,11 @@ impl<W: io::Write> StepSummary<W> {
         }
         let _ = writeln!(text, "- exit status of gcwatch: {}", exit_status(exit));
         processes(summary, &mut text);
-        let leaking = leaking(summary);
+        let mut leaking = leaking(summary);
+        leaking.retain(|process| {
+            let finding = &process.finding;
+            finding.note.is_some() || !finding.culprits.is_empty()
+        });
         for process in leaking.iter().take(MOST_TABLES) {
             let whose = match summary.processes.len() {
                 1 => String::new(),
