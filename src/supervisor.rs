@@ -4,6 +4,7 @@
 //! and then handles it; only there does anything change.
 
 mod beside;
+mod burst;
 mod deadlines;
 mod descriptors;
 mod environment;
@@ -442,7 +443,10 @@ impl<'a> Watch<'a> {
         // What is decided behind this read must not be decided without what has come.
         let is_last =
             self.drain_is_over || self.deadlines.release.is_due() || self.stopping.is_some();
-        for _ in 0..READS_A_TURN {
+        let mut reads = 0;
+        // A burst is always read to its end.
+        while stream.is_in_burst() || (reads < READS_A_TURN && read < BYTES_A_TURN) {
+            reads += 1;
             let result = if is_last {
                 stream.read_now(&mut buffer)
             } else {
@@ -453,9 +457,7 @@ impl<'a> Watch<'a> {
                 Ok(len) => {
                     self.flow.feed(&buffer[..len]);
                     read += len;
-                    if read < BYTES_A_TURN {
-                        continue;
-                    }
+                    continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.drain_is_over {

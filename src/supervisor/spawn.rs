@@ -24,7 +24,7 @@ use crate::watcher::FileId;
 
 /// A packet takes a slot of the pipe however small it is, and the default of 16 slots is soon full. An unprivileged user may
 /// ask for this much (pipe(7), `pipe-max-size`); where that fails the pipe stays as it is.
-const PIPE_SIZE: i32 = 1 << 20;
+pub(super) const PIPE_SIZE: i32 = 1 << 20;
 
 /// The command, running.
 #[derive(Debug)]

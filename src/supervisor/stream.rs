@@ -9,8 +9,10 @@ use nix::unistd::read;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::burst::Burst;
 use super::descriptors::do_not_block;
 use super::pty;
+use super::spawn::PIPE_SIZE;
 
 /// A read must have room for a whole packet, or the rest of it is lost; longer ones save calls where packets are not kept.
 pub(super) const READ: usize = 64 << 10;
@@ -29,6 +31,8 @@ pub(super) enum Kind {
 pub(super) struct Stream {
     fd: AsyncFd<OwnedFd>,
     kind: Kind,
+    /// Of a pipe, where the kernel can.
+    burst: Option<Burst>,
 }
 
 impl Stream {
@@ -38,7 +42,11 @@ impl Stream {
         // SAFETY: an OwnedFd keeps its descriptor open and the same.
         #[expect(unsafe_code, reason = "tokio asks for this promise")]
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        Ok(Self { fd, kind })
+        let burst = match kind {
+            Kind::Pipe => Burst::new(PIPE_SIZE),
+            Kind::Pty => None,
+        };
+        Ok(Self { fd, kind, burst })
     }
 
     /// Waits until there is something to read, or the end.
@@ -52,14 +60,38 @@ impl Stream {
 
     /// Reads what there is; zero is the end.
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.fd.try_io(Interest::READABLE, |fd| {
-            Ok(read_once(fd, self.kind, buffer)?)
-        })
+        if let Some(read) = self.read_on(buffer) {
+            return Ok(read?);
+        }
+        self.fd
+            .try_io(Interest::READABLE, |fd| Ok(self.read_anew(fd, buffer)?))
     }
 
     /// Reads what there is without asking the runtime, which may not have looked since the last bytes came.
     pub(super) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(read_once(self.fd.get_ref(), self.kind, buffer)?)
+        let read = self.read_on(buffer);
+        Ok(read.unwrap_or_else(|| self.read_anew(self.fd.get_ref(), buffer))?)
+    }
+
+    /// Whether some of what was taken over at once is not read yet.
+    pub(super) fn is_in_burst(&self) -> bool {
+        self.burst.as_ref().is_some_and(|burst| !burst.is_empty())
+    }
+
+    /// The next packet of a burst.
+    fn read_on(&self, buffer: &mut [u8]) -> Option<Result<usize, Errno>> {
+        self.burst.as_ref()?.next(buffer)
+    }
+
+    /// The first packet of the next burst.
+    fn read_anew(&self, fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self.burst.as_ref().map(|burst| burst.take_over(fd)) {
+            Some(Ok(1..)) => self.read_on(buffer).unwrap_or(Err(Errno::EAGAIN)),
+            Some(Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM)) | None => {
+                read_once(fd, self.kind, buffer)
+            }
+            Some(result) => result,
+        }
     }
 
     /// Gives a terminal the size of the real one; says whether it had another.
