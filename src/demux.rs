@@ -17,6 +17,12 @@ pub struct ProcessId(pub u32);
 /// thread that writes it may wait for a processor.
 const SAME_START: Duration = Duration::from_secs(1);
 
+/// How late the first lines of a process may come: while a busy machine starts it, nobody may be there to read them.
+const LATE_AT_FIRST: Duration = Duration::from_secs(10);
+
+/// So many lines are the first.
+const FIRST_LINES: u32 = 2;
+
 /// How far a time may go back: where two processes print at the same moment, token by token, a line may be read with the
 /// other's time.
 const MIXED_UP: Duration = Duration::from_millis(100);
@@ -28,6 +34,8 @@ const MOST_PROCESSES: usize = 64;
 #[derive(Clone, Copy, Debug)]
 struct Known {
     id: ProcessId,
+    /// How many lines of it came.
+    lines: u32,
     number: u32,
     at: Option<Duration>,
     /// When it started at the latest, on the clock of arrivals. A late line only makes the estimate later.
@@ -36,6 +44,25 @@ struct Known {
 }
 
 impl Known {
+    /// Whether a cycle that tells of this start may be its own.
+    fn may_have_started(&self, start: Option<Duration>) -> bool {
+        match (self.start, start) {
+            (Some(known), Some(start)) => known.abs_diff(start) <= SAME_START,
+            _ => true,
+        }
+    }
+
+    /// Whether it may be its next one, the lines before having come late.
+    fn came_late(&self, cycle: &Cycle, start: Option<Duration>) -> bool {
+        let late = self
+            .start
+            .zip(start)
+            .and_then(|(known, start)| known.checked_sub(start));
+        self.lines <= FIRST_LINES
+            && cycle.number == self.number + 1
+            && late.is_some_and(|late| late <= LATE_AT_FIRST)
+    }
+
     /// How far a cycle's heap is from what this process's last cycle left behind, in MiB: what was live then is still there
     /// when the next cycle starts, and the goal of that was set by it. It tells apart processes that started together.
     fn misses(&self, cycle: &Cycle) -> u64 {
@@ -85,31 +112,35 @@ impl Demux {
         };
         // The successor by number first, then the smallest gap, then the likeliest heap, then the nearest start, then who was
         // heard last.
-        let found = (0..self.known.len())
-            .rev()
-            .filter(|index| {
-                follows(&self.known[*index]) && may_share_start(self.known[*index].start, start)
-            })
-            .min_by_key(|index| {
-                let known = &self.known[*index];
-                (
-                    cycle.number - known.number,
-                    known.misses(cycle),
-                    known
-                        .start
-                        .unwrap_or_default()
-                        .abs_diff(start.unwrap_or_default()),
-                )
-            });
-        let (id, first) = if let Some(index) = found {
+        let find = |may_be: &dyn Fn(&Known) -> bool| {
+            (0..self.known.len())
+                .rev()
+                .filter(|index| follows(&self.known[*index]) && may_be(&self.known[*index]))
+                .min_by_key(|index| {
+                    let known = &self.known[*index];
+                    (
+                        cycle.number - known.number,
+                        known.misses(cycle),
+                        known
+                            .start
+                            .unwrap_or_default()
+                            .abs_diff(start.unwrap_or_default()),
+                    )
+                })
+        };
+        let found = find(&|known| known.may_have_started(start))
+            .or_else(|| find(&|known| known.came_late(cycle, start)));
+        let (id, lines, first) = if let Some(index) = found {
             let known = self.known.remove(index);
-            (known.id, known.start.into_iter().chain(start).min())
+            let first = known.start.into_iter().chain(start).min();
+            (known.id, known.lines.saturating_add(1), first)
         } else {
             self.last_id += 1;
-            (ProcessId(self.last_id), start)
+            (ProcessId(self.last_id), 1, start)
         };
         self.known.push(Known {
             id,
+            lines,
             number: cycle.number,
             at: cycle.at,
             start: first,
@@ -121,13 +152,6 @@ impl Demux {
             new: found.is_none(),
             forgotten,
         }
-    }
-}
-
-fn may_share_start(known: Option<Duration>, start: Option<Duration>) -> bool {
-    match (known, start) {
-        (Some(known), Some(start)) => known.abs_diff(start) <= SAME_START,
-        _ => true,
     }
 }
 
@@ -250,6 +274,24 @@ mod tests {
             ]),
             [1, 1, 1]
         );
+    }
+
+    #[test]
+    fn a_first_line_that_came_very_late_makes_no_process_of_its_own() {
+        let cycles = [
+            (1, 100, Some(4100)),
+            (2, 4150, Some(4151)),
+            (3, 4200, Some(4201)),
+        ];
+        assert_eq!(processes(&cycles), [1, 1, 1]);
+        // Nor does it take the next line of a process that started then.
+        let cycles = [
+            (1, 100, Some(1100)),
+            (1, 100, Some(4100)),
+            (2, 4150, Some(5151)),
+            (2, 1150, Some(5151)),
+        ];
+        assert_eq!(processes(&cycles), [1, 2, 1, 2]);
     }
 
     #[test]
