@@ -4,7 +4,7 @@
 //! leaks in ten, since the trace rounds to MiB and every heap breathes, and it flags more than a third of the healthy
 //! programs. So by default ([`Rule::Floor`]) the same is asked of *windows*: of one cycle, or of as many as the noise
 //! needs, and what has to rise is the lowest live heap in the window, the *floor*: what no cycle in it could free.
-//! Eight conditions say when such a rise is worth an alarm, and a rise that comes back or levels off is withdrawn.
+//! Nine conditions say when such a rise is worth an alarm, and a rise that comes back or levels off is withdrawn.
 //!
 //! They ask for more while the program runs than once the run is over. A flag may end the run, and a minute more would
 //! have shown whether the rise ends; the verdict is about what was seen, and nothing more will come.
@@ -118,12 +118,19 @@ impl Detector {
         !is_rising && self.over_budget.is_none()
     }
 
-    /// Takes one cycle: its number, when it began since the program's start, and its live heap. Returns what changed
-    /// with it, nearly always nothing.
+    /// Takes one cycle: its number, when it began since the program's start, its live heap, and the garbage that it
+    /// found, which is how the load shows (none where that is not known: then any load counts as steady). Returns what
+    /// changed with it, nearly always nothing.
     ///
     /// Where there is no time (a saved log of Go 1.0 to 1.4) only what needs none is judged: the budget and the strict
     /// rule, and what they flag has the time zero.
-    pub fn observe(&mut self, number: u32, at: Option<Duration>, live: Size) -> Vec<Change> {
+    pub fn observe(
+        &mut self,
+        number: u32,
+        at: Option<Duration>,
+        live: Size,
+        garbage: Size,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         let live = live.down_to(self.resolution);
         self.is_untimed |= at.is_none();
@@ -152,7 +159,7 @@ impl Detector {
         }
         let in_a_row = self.run.observe(live);
         changes.extend(match &mut self.rule {
-            RuleState::Floor(rule) if is_timed => rule.observe(number, at, live),
+            RuleState::Floor(rule) if is_timed => rule.observe(number, at, live, garbage),
             RuleState::Floor(_) => None,
             RuleState::Strict(rule) => rule
                 .observe(number, at, live, in_a_row)

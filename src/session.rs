@@ -155,11 +155,14 @@ impl Watched {
             if let Some((number, at)) =
                 awaiting.filter(|(number, _)| number.checked_add(1) == Some(cycle.number))
             {
-                changes = self.detector.observe(number, at, live);
+                changes = self.detector.observe(number, at, live, Size::default());
             }
         }
         if let Some(live) = cycle.heap.live.and_then(|live| self.live(cycle, live)) {
-            changes.extend(self.detector.observe(cycle.number, at, live));
+            changes.extend(
+                self.detector
+                    .observe(cycle.number, at, live, cycle.garbage()),
+            );
         }
         changes
     }

@@ -154,6 +154,13 @@ impl Cycle {
         Some(self.at? + self.pause() + clock.mark + early)
     }
 
+    /// The garbage that the cycle found and frees; none where its live heap is on the next line.
+    pub fn garbage(&self) -> Size {
+        let end = self.heap.end.unwrap_or(self.heap.start);
+        let live = self.heap.live.unwrap_or(end);
+        Size::from_bytes(end.bytes().saturating_sub(live.bytes()))
+    }
+
     /// The newest live heap that the line tells: this cycle's, or that of the one before.
     pub fn newest_live(&self) -> Size {
         self.heap.live.or(self.previous_live).unwrap_or_default()

@@ -1,14 +1,17 @@
 //! The conditions that make a rise a leak, each with its name, its reason and how far it is met.
 //!
 //! [`STEADY`] and [`DOUBLING`] are the rule: a stretch is a leak where it meets all conditions of one of them. The first
-//! three say what a rise is; the others keep healthy programs out: warm-ups, caches that fill, sawtooths, daily waves.
+//! three say what a rise is; the others keep healthy programs out: warm-ups, caches that fill, sawtooths, load that grows.
 //! The figures were found on recorded runs of healthy and of leaking Go programs.
+
+mod load;
 
 use super::evidence::{Margin, NOTHING_TO_COMPARE, Unit};
 use super::ladder::Window;
 use super::stretch::{Moment, Stretch, rise};
 use crate::size::Size;
 use crate::wording::real;
+use load::UNDER_STEADY_LOAD;
 
 /// One condition of the rule.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +54,17 @@ pub(super) fn rises_too_short(stretch: &Stretch) -> Option<Margin> {
     (index >= WHAT_A_RISE_IS && span.has > 0.0 && !span.is_met()).then_some(span)
 }
 
+/// What is asked of N rises in a row, in windows of any length, at that moment. Once the run is over that is not the
+/// load, the last of them: a leak that came with more of it is one, and no steadier time will show it better.
+pub(super) fn steady(moment: Moment) -> &'static [Condition] {
+    match moment {
+        Moment::Running => &STEADY,
+        Moment::Ended => &STEADY[..STEADY.len() - 1],
+    }
+}
+
 /// The rule: N rises in a row, in windows of any length.
-pub(super) const STEADY: [Condition; 8] = [
+pub(super) const STEADY: [Condition; 9] = [
     RISING,
     LARGE_ENOUGH,
     LONG_ENOUGH,
@@ -61,6 +73,7 @@ pub(super) const STEADY: [Condition; 8] = [
     NOT_SLOWING,
     RISING_AT_THE_END,
     NOT_SLOWER_THAN_BEFORE,
+    UNDER_STEADY_LOAD,
 ];
 
 /// Its quick form: N/2 single cycles that nearly double the heap, each of them. Six would be 64 times the heap.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::baseline::{Baseline, Compared, Trend};
 use super::candidates::Candidates;
 use super::change::{Change, Growth};
-use super::conditions::{self, Condition, DOUBLING, STEADY};
+use super::conditions::{self, Condition, DOUBLING};
 use super::evidence::{Evidence, HeldBack, Margin};
 use super::ladder::{Ladder, Window};
 use super::stretch::{Moment, Stretch, Terms};
@@ -71,7 +71,13 @@ impl FloorRule {
     }
 
     /// Takes one cycle.
-    pub(super) fn observe(&mut self, number: u32, at: Duration, live: Size) -> Option<Change> {
+    pub(super) fn observe(
+        &mut self,
+        number: u32,
+        at: Duration,
+        live: Size,
+        garbage: Size,
+    ) -> Option<Change> {
         let now = seconds(at);
         if self.cycles == 0 {
             self.first = now;
@@ -80,7 +86,10 @@ impl FloorRule {
         self.latest = (number, at, live);
         self.cycles += 1;
         self.swing.observe(now, live.mib());
-        let window = Window::of(now, live);
+        let window = Window {
+            garbage,
+            ..Window::of(now, live)
+        };
         self.thirds.push(window);
         let reached = self.ladder.push(window);
 
@@ -333,7 +342,8 @@ fn stretches(
     rises: usize,
     terms: Terms,
 ) -> impl Iterator<Item = (&'static [Condition], Stretch<'_>)> {
-    let (steady, doubling): (Form, Form) = ((&STEADY, rises), (&DOUBLING, rises / 2));
+    let steady: Form = (conditions::steady(terms.moment), rises);
+    let doubling: Form = (&DOUBLING, rises / 2);
     Ladder::groupings(level)
         .flat_map(move |grouping| {
             let quick = (level == 0 && grouping == 1).then_some(doubling);

@@ -29,10 +29,12 @@ pub(super) struct Window {
     pub(super) floor_at: f64,
     /// How many cycles.
     pub(super) cycles: u64,
+    /// The garbage that they found.
+    pub(super) garbage: Size,
 }
 
 impl Window {
-    /// The window of one cycle.
+    /// The window of one cycle that found no garbage.
     pub(super) fn of(at: f64, live: Size) -> Self {
         Self {
             floor: live,
@@ -41,6 +43,7 @@ impl Window {
             end: at,
             floor_at: at,
             cycles: 1,
+            garbage: Size::default(),
         }
     }
 
@@ -57,6 +60,7 @@ impl Window {
                 next.floor_at
             },
             cycles: self.cycles.saturating_add(next.cycles),
+            garbage: Size::from_bytes(self.garbage.bytes().saturating_add(next.garbage.bytes())),
         }
     }
 }
@@ -289,7 +293,10 @@ mod tests {
         let mut ladder = Ladder::new(kept);
         let mut at = 0.0;
         for live in live {
-            ladder.push(Window::of(at, mib(live)));
+            ladder.push(Window {
+                garbage: mib(1),
+                ..Window::of(at, mib(live))
+            });
             at += 1.0;
         }
         ladder
@@ -307,7 +314,8 @@ mod tests {
                 start: 0.0,
                 end: 3.0,
                 floor_at: 1.0,
-                cycles: 4
+                cycles: 4,
+                garbage: mib(4),
             }
         );
         assert_eq!(ladder.windows(1).len(), 2);

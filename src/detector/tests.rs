@@ -3,6 +3,9 @@
 use super::*;
 use crate::size::MIB;
 
+/// What each cycle frees: the load is steady where the cycles are.
+const GARBAGE: Size = Size::from_bytes(4 * MIB);
+
 fn config() -> DetectorConfig {
     DetectorConfig::default()
 }
@@ -17,7 +20,7 @@ fn watch(
     let mut changes = Vec::new();
     for (number, live) in (1..).zip(live) {
         let at = Duration::from_millis(u64::from(number - 1) * pace);
-        changes.extend(detector.observe(number, Some(at), Size::from_bytes(live * MIB)));
+        changes.extend(detector.observe(number, Some(at), Size::from_bytes(live * MIB), GARBAGE));
     }
     // Those have tests of their own.
     changes.retain(|change| !matches!(change, Change::HeldBack(_)));
@@ -100,7 +103,7 @@ fn the_condition_that_holds_a_rise_back_is_told_once() {
     for (number, live) in (0..).zip(cache) {
         let at = Duration::from_secs(4 * u64::from(number));
         let live = Size::from_bytes(live * MIB);
-        for change in detector.observe(number, Some(at), live) {
+        for change in detector.observe(number, Some(at), live, GARBAGE) {
             let Change::HeldBack(told) = change else {
                 panic!("{change:?} at {number}");
             };
@@ -241,7 +244,12 @@ fn a_log_without_times_cannot_be_judged_but_by_what_needs_none() {
     ] {
         let mut detector = Detector::new(config);
         for number in 1..100 {
-            detector.observe(number, None, Size::from_bytes(u64::from(number) * MIB));
+            detector.observe(
+                number,
+                None,
+                Size::from_bytes(u64::from(number) * MIB),
+                GARBAGE,
+            );
         }
         let verdict = detector.judgement().verdict;
         assert_eq!(verdict.word(), word, "{}", verdict.reason());

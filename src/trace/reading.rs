@@ -196,6 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn garbage_is_what_was_there_at_the_end_and_is_not_live() {
+        for (heap, garbage) in [
+            ((4, Some(6), Some(2)), 4),
+            ((10, None, Some(5)), 5),
+            ((40, None, None), 0),
+            ((4, Some(2), Some(3)), 0),
+        ] {
+            let size = |mib| Size::from_mib(mib).expect("small");
+            let (start, end, live) = heap;
+            let cycle = Cycle {
+                heap: Heap {
+                    start: size(start),
+                    end: end.map(size),
+                    live: live.map(size),
+                },
+                ..Cycle::default()
+            };
+            assert_eq!(cycle.garbage(), size(garbage), "{heap:?}");
+        }
+    }
+
+    #[test]
     fn lines_of_go_1_0_to_1_4_have_the_live_heap_where_they_have_it() {
         for (line, start, live, previous_live, stopped) in [
             (

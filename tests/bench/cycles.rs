@@ -17,6 +17,9 @@ const CHUNK: u32 = 1_000;
 /// A live heap in MiB by the number of the cycle.
 type Shape = (&'static str, fn(u64) -> u64);
 
+/// What each cycle frees.
+const GARBAGE: Size = Size::from_bytes(20 * MIB);
+
 const SHAPES: [Shape; 5] = [
     ("flat", |_| 40),
     ("noise", |cycle| 40 + cycle * 7_919 % 23),
@@ -52,7 +55,7 @@ fn main() {
                 for number in chunk * CHUNK..(chunk + 1) * CHUNK {
                     let at = Duration::from_millis(u64::from(number) * pace);
                     let live = Size::from_bytes(live(number.into()) * MIB);
-                    std::hint::black_box(detector.observe(number, Some(at), live));
+                    std::hint::black_box(detector.observe(number, Some(at), live, GARBAGE));
                 }
                 costliest = costliest.max(cpu_time().saturating_sub(chunk_begun));
             }

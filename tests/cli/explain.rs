@@ -45,6 +45,7 @@ fn a_leak_is_explained_by_its_windows_and_by_every_condition() {
             "  steady: ",
             "  still rising at its end: ",
             "  as fast as before it: ",
+            "  under a steady load: ",
             "verdict leak: live heap rose across 6 windows of 48 cycles",
         ],
     );

@@ -38,15 +38,19 @@ const EXPECTED: [Expected; 18] = [
     ("leak-under-noise", "leak", Some((55, 6, &[81, 83, 85, 86, 86, 88, 90])), None),
 ];
 
-/// The number, the time and the live heap of a trace line's cycle.
-fn cycle(line: &str) -> Option<(u32, Duration, Size)> {
-    let (number, rest) = line.strip_prefix("gc ")?.split_once(" @")?;
+/// The number, the time, the live heap and the garbage of a trace line's cycle.
+fn cycle(printed: &str) -> Option<(u32, Duration, Size, Size)> {
+    let (number, rest) = printed.strip_prefix("gc ")?.split_once(" @")?;
     let (seconds, rest) = rest.split_once("s ")?;
     let (whole, millis) = seconds.split_once('.')?;
     let at = Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(millis.parse().ok()?);
-    let (heap, _) = rest.split_once(" MB, ")?;
-    let (_, mib) = heap.rsplit_once("->")?;
-    Some((number.parse().ok()?, at, Size::from_mib(mib.parse().ok()?)?))
+    let (sizes, _) = rest.split_once(" MB, ")?;
+    let (rest, live) = sizes.rsplit_once("->")?;
+    let (_, end) = rest.rsplit_once("->")?;
+    let live: u64 = live.parse().ok()?;
+    let garbage = end.parse::<u64>().ok()?.checked_sub(live)?;
+    let (live, garbage) = (Size::from_mib(live)?, Size::from_mib(garbage)?);
+    Some((number.parse().ok()?, at, live, garbage))
 }
 
 /// The changes that a trace of `tests/traces/labelled` brings, and the judgement at its end.
@@ -60,7 +64,7 @@ fn replay(name: &str, config: &DetectorConfig) -> (Vec<Change>, Judgement) {
     let changes = trace
         .lines()
         .map(|line| cycle(line).expect("only trace lines"))
-        .flat_map(|(number, at, live)| detector.observe(number, Some(at), live))
+        .flat_map(|(number, at, live, garbage)| detector.observe(number, Some(at), live, garbage))
         .collect();
     (changes, detector.judgement())
 }
@@ -170,7 +174,12 @@ fn nothing_panics() {
                 _ => (at.as_secs() % 1_000 + numbers.next(5)) * MIB,
             };
             let number = u32::try_from(numbers.next(1 << 32)).expect("32 bits");
-            detector.observe(number, Some(at), Size::from_bytes(live));
+            let garbage = match numbers.next(30) {
+                0 => u64::MAX,
+                _ => numbers.next(9) * MIB,
+            };
+            let (live, garbage) = (Size::from_bytes(live), Size::from_bytes(garbage));
+            detector.observe(number, Some(at), live, garbage);
             if numbers.next(10) == 0 {
                 assert!(!detector.judgement().verdict.reason().is_empty());
             }
@@ -203,7 +212,7 @@ fn a_small_heap_known_exactly_is_judged_as_a_large_one_is_by_the_trace() {
             let at = Some(Duration::from_secs(second));
             let number = u32::try_from(second).expect("small");
             let changes = |detector: &mut Detector, live: u64| {
-                let changes = detector.observe(number, at, Size::from_bytes(live));
+                let changes = detector.observe(number, at, Size::from_bytes(live), Size::default());
                 let kind = |change: &Change| std::mem::discriminant(change);
                 changes.iter().map(kind).collect::<Vec<_>>()
             };
@@ -259,12 +268,51 @@ fn a_live_heap_that_never_rises_is_never_flagged() {
             at += Duration::from_millis(numbers.next(2_000));
             live -= numbers.next(4) / 3 * numbers.next(6) * MIB;
             assert_eq!(
-                detector.observe(number, Some(at), Size::from_bytes(live)),
+                detector.observe(
+                    number,
+                    Some(at),
+                    Size::from_bytes(live),
+                    Size::from_bytes(numbers.next(9) * MIB)
+                ),
                 []
             );
         }
         assert_ne!(detector.judgement().verdict.word(), "leak");
         assert_eq!(detector.judgement().longest_strict_run, 0);
+    }
+}
+
+#[test]
+fn what_rises_with_its_load_is_no_leak_while_it_runs_and_may_be_one_at_the_end() {
+    let mut numbers = Numbers(521_288_629);
+    for _ in 0..50 {
+        let cycles = 100 + numbers.next(400);
+        let garbage = 16 + numbers.next(20);
+        // The load doubles every 15 to 24 s; the live heap rises evenly, for less than 80 s.
+        let doubling = 15_000 + numbers.next(10) * 1_000;
+        let watch = |grows: bool| {
+            let mut detector = Detector::new(&DetectorConfig::default());
+            let mut changes = Vec::new();
+            for number in 0..cycles {
+                let millis = number * 75_000 / cycles;
+                let (doublings, into) = (millis / doubling, millis % doubling);
+                let grown = (garbage << doublings) + (garbage << doublings) * into / doubling;
+                changes.extend(detector.observe(
+                    u32::try_from(number).expect("small"),
+                    Some(Duration::from_millis(millis)),
+                    Size::from_bytes((60 + 30 * number / cycles) * MIB),
+                    Size::from_bytes(if grows { grown } else { garbage } * MIB),
+                ));
+            }
+            let flagged = |change: &Change| matches!(change, Change::Flagged(_));
+            (changes.iter().any(flagged), detector.judgement())
+        };
+        let (flagged, judgement) = watch(true);
+        assert!(!flagged, "{}", judgement.verdict);
+        assert_eq!(judgement.verdict.word(), "leak");
+        let (flagged, judgement) = watch(false);
+        assert!(flagged, "{}", judgement.verdict);
+        assert_eq!(judgement.verdict.word(), "leak");
     }
 }
 
@@ -279,7 +327,8 @@ fn a_steady_leak_is_found_at_any_pace() {
             let live = 20 * MIB + millis * MIB / 10_000 + numbers.next(3 * MIB);
             // As the trace cuts it.
             let live = Size::from_bytes(live / MIB * MIB);
-            detector.observe(number, Some(Duration::from_millis(millis)), live);
+            let garbage = Size::from_bytes(numbers.next(9) * MIB);
+            detector.observe(number, Some(Duration::from_millis(millis)), live, garbage);
         }
         let judgement = detector.judgement();
         assert_eq!(

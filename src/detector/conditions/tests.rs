@@ -4,9 +4,18 @@ use super::super::ladder::Ladder;
 use super::super::stretch::Terms;
 use super::*;
 
-const RISES: usize = 6;
+pub(super) const RISES: usize = 6;
 
-fn mib(mib: u64) -> Size {
+pub(super) const TERMS: Terms = Terms {
+    moment: Moment::Running,
+    min_span: 20.0,
+    resolution: 1.0,
+    min_rise: 6.0,
+    first_cycle: 0.0,
+    longest_swing: 0.0,
+};
+
+pub(super) fn mib(mib: u64) -> Size {
     Size::from_mib(mib).expect("small")
 }
 
@@ -24,15 +33,7 @@ fn on<T>(
         ladder.push(Window::of(at, mib(live)));
         at += pace;
     }
-    let terms = Terms {
-        moment: Moment::Running,
-        min_span: 20.0,
-        resolution: 1.0,
-        min_rise: 6.0,
-        first_cycle: 0.0,
-        longest_swing: 0.0,
-    };
-    let stretch = Stretch::latest(&ladder, 0, grouping, steps, terms);
+    let stretch = Stretch::latest(&ladder, 0, grouping, steps, TERMS);
     of(&stretch.expect("there are as many"))
 }
 
@@ -60,7 +61,7 @@ fn is_met(condition: &Condition, live: &[u64]) -> bool {
 }
 
 /// The same once the run is over.
-fn at_last<T>(stretch: &Stretch, of: impl FnOnce(&Stretch) -> T) -> T {
+pub(super) fn at_last<T>(stretch: &Stretch, of: impl FnOnce(&Stretch) -> T) -> T {
     let mut ended = stretch.clone();
     ended.terms.moment = Moment::Ended;
     of(&ended)

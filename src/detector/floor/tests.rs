@@ -11,7 +11,7 @@ fn watch(pace: u64, live: impl IntoIterator<Item = u64>) -> FloorRule {
     let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
     for (number, live) in (0..).zip(live) {
         let at = Duration::from_millis(u64::from(number) * pace);
-        rule.observe(number, at, Size::from_bytes(live * MIB));
+        rule.observe(number, at, Size::from_bytes(live * MIB), Size::default());
     }
     rule
 }
@@ -81,7 +81,12 @@ fn the_state_stays_bounded() {
     let mut rule = FloorRule::new(&DetectorConfig::default(), 6);
     for number in 0..100_000 {
         let live = Size::from_bytes(u64::from(20 + number % 50 + number / 5_000) * MIB);
-        rule.observe(number, Duration::from_secs(u64::from(number)), live);
+        rule.observe(
+            number,
+            Duration::from_secs(u64::from(number)),
+            live,
+            Size::default(),
+        );
     }
     let of_levels: usize = (0..rule.ladder.levels())
         .map(|level| {

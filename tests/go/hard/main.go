@@ -14,9 +14,9 @@ import (
 // program is one thing to run. A leak is one that keeps for ever what it needs no more.
 type program struct {
 	leak bool
-	// held is set for programs that the rule was never tuned on.
-	held bool
-	run  func(*world)
+	// set is what it is used for: empty for the programs that the rule was searched for on.
+	set string
+	run func(*world)
 }
 
 var programs = map[string]program{}
@@ -40,8 +40,8 @@ func printAll() {
 		if programs[name].leak {
 			label = "leak"
 		}
-		if programs[name].held {
-			set = "held"
+		if programs[name].set != "" {
+			set = programs[name].set
 		}
 		fmt.Println(name, label, set)
 	}
