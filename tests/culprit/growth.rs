@@ -38,7 +38,7 @@ fn truth(line: &str) -> Vec<(String, u64, u64)> {
 fn growth_at_rate_one_is_what_the_program_counted() {
     for release in releases() {
         for way in Build::UNSAMPLED {
-            let mut running = Running::start(&build(&release, "sites", way), &[], &[]);
+            let mut running = Running::start(&build(&release, "shop", way), &[], &[]);
             let mut program = running.open();
             assert_eq!(running.line(), "ready");
             // Its start-up code is through.
@@ -54,7 +54,7 @@ fn growth_at_rate_one_is_what_the_program_counted() {
                 let counts: Vec<u64> = truth
                     .iter()
                     .map(|(name, size, _)| {
-                        in_use(&program, &snapshot, *size, &marked("sites", name))
+                        in_use(&program, &snapshot, *size, &marked("shop", name))
                     })
                     .collect();
                 if let Some(before) = before.replace(counts.clone()) {

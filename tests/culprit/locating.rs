@@ -13,7 +13,7 @@ use crate::support::{Build, Running, build, releases};
 fn tables_are_found_in_all_builds() {
     for release in releases() {
         for way in Build::UNSAMPLED.into_iter().chain([Build::Pie]) {
-            let running = Running::ready(&build(&release, "sites", way), &[], &[]);
+            let running = Running::ready(&build(&release, "shop", way), &[], &[]);
             let program = running.open();
             let name = format!("go{release} {way:?}");
             assert!(
@@ -21,7 +21,7 @@ fn tables_are_found_in_all_builds() {
                 "{name}: {}",
                 program.go_version()
             );
-            assert_eq!(program.main_module(), Some("example.com/sites"), "{name}");
+            assert_eq!(program.main_module(), Some("example.com/shop"), "{name}");
             assert!(!program.links_mem_profile(), "{name}");
             assert_eq!(program.rate(), Ok(0), "{name}");
             assert!(program.live_heap().is_ok(), "{name}");
@@ -34,7 +34,7 @@ fn tables_are_found_in_all_builds() {
 fn symbols_and_code_tell_the_same_places() {
     for release in releases() {
         for way in [Build::Plain, Build::Cgo, Build::Pprof] {
-            let file = fs::read(build(&release, "sites", way)).expect("a program");
+            let file = fs::read(build(&release, "shop", way)).expect("a program");
             let image = Image::parse(file).expect("a program of this machine");
             assert!(image.has_symbols());
             let linked = Linked::read(&image).expect("a Go program");
@@ -72,7 +72,7 @@ fn the_release_is_found_without_build_info() {
             Build::PieStripped,
             Build::Cgo,
         ] {
-            let program = build(&release, "sites", way);
+            let program = build(&release, "shop", way);
             let mut file = fs::read(&program).expect("a program");
             let info = memchr::memmem::find(&file, b"\xff Go buildinf:");
             file[info.expect("build info")] = 0;
@@ -98,7 +98,7 @@ fn the_release_is_found_without_build_info() {
 #[test]
 fn the_table_is_found_where_the_table_of_sections_was_cut_off() {
     let release = releases().remove(0);
-    let mut file = fs::read(build(&release, "sites", Build::Stripped)).expect("a program");
+    let mut file = fs::read(build(&release, "shop", Build::Stripped)).expect("a program");
     let whole = Image::parse(file.clone()).expect("a program");
     // e_shoff, e_shnum and e_shstrndx
     for range in [0x28..0x30, 0x3c..0x3e, 0x3e..0x40] {

@@ -13,7 +13,7 @@ use crate::support::{Build, build};
 fn program() -> &'static (Vec<u8>, Vec<usize>) {
     static PROGRAM: OnceLock<(Vec<u8>, Vec<usize>)> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let file = fs::read(build("1.27", "sites", Build::Stripped)).expect("a program");
+        let file = fs::read(build("1.27", "shop", Build::Stripped)).expect("a program");
         let image = Image::parse(file.clone()).expect("a program of this machine");
         let linked = Linked::read(&image).expect("a Go program");
         let located = linked.locate(&image, &image, 0).expect("all is found");

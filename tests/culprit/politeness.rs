@@ -27,7 +27,7 @@ fn open_files(pid: i32) -> Vec<(String, bool)> {
 #[test]
 fn memory_is_open_for_reading_only() {
     let release = releases().remove(0);
-    let running = Running::ready(&build(&release, "sites", Build::Stripped), &[], &[]);
+    let running = Running::ready(&build(&release, "shop", Build::Stripped), &[], &[]);
     let mut program = running.open();
     program.snapshot().expect("a snapshot");
     assert_eq!(open_files(running.pid()), [("mem".to_owned(), false)]);
@@ -40,7 +40,7 @@ fn memory_is_open_for_reading_only() {
 #[test]
 fn a_rate_that_is_there_is_left_alone() {
     for release in releases() {
-        let running = Running::ready(&build(&release, "sites", Build::Plain), &[], &[]);
+        let running = Running::ready(&build(&release, "shop", Build::Plain), &[], &[]);
         let mut program = running.open();
         let mut other = running.open();
         assert_eq!(program.arm(4096), Ok(true));
@@ -63,7 +63,7 @@ fn a_rate_that_is_there_is_left_alone() {
 /// Its symbols say where the rate is, but its code is not what is understood: it is read, and not written to.
 #[test]
 fn an_unoptimised_program_is_not_armed() {
-    let executable = build("1.27", "sites", Build::Unoptimised);
+    let executable = build("1.27", "shop", Build::Unoptimised);
     let running = Running::ready(&executable, &[], &[]);
     let mut program = running.open();
     assert_eq!(program.arm(1), Err(Refusal::Unconfirmed("MemProfileRate")));

@@ -53,7 +53,7 @@ fn our_profile_is_the_programs_own_stack_by_stack() {
     let folder = tempfile::tempdir().expect("a folder");
     let (own, ours) = (folder.path().join("own"), folder.path().join("ours"));
     for release in releases() {
-        let executable = build(&release, "sites", Build::Pprof);
+        let executable = build(&release, "shop", Build::Pprof);
         let mut running = Running::ready(&executable, &[], &[]);
         let mut program = running.open();
         assert!(program.links_mem_profile());
@@ -92,14 +92,14 @@ fn go_tool_pprof_reads_our_profile() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("heap.pb.gz");
     for release in releases() {
-        let executable = build(&release, "sites", Build::Stripped);
+        let executable = build(&release, "shop", Build::Stripped);
         let mut running = Running::ready(&executable, &[], &[]);
         let mut program = running.open();
         assert_eq!(program.arm(1), Ok(true));
         running.ask("step 100");
         let snapshot = program.snapshot().expect("a snapshot");
         let about = About {
-            program: "sites",
+            program: "shop",
             unix_nanos: 1,
         };
         let written = File::create(&file).expect("a file");
@@ -125,6 +125,6 @@ fn go_tool_pprof_reads_our_profile() {
             line.split_whitespace().next().map(str::to_owned)
         };
         assert_eq!(flat("main.load").as_deref(), Some("409600B"), "{text}");
-        assert_eq!(flat("main.newNode").as_deref(), Some("12800B"), "{text}");
+        assert_eq!(flat("main.newNode").as_deref(), Some("51200B"), "{text}");
     }
 }

@@ -81,7 +81,7 @@ fn the_live_heap_is_that_of_the_trace_line() {
     for release in releases() {
         for way in [Build::Plain, Build::PieStripped] {
             let gctrace = [("GODEBUG", "gctrace=1")];
-            let mut running = Running::ready(&build(&release, "sites", way), &[], &gctrace);
+            let mut running = Running::ready(&build(&release, "shop", way), &[], &gctrace);
             let program = running.open();
             for _ in 0..5 {
                 running.ask("step 100");

@@ -2,6 +2,17 @@ package main
 
 import "bytes"
 
+// A method.
+type cache struct{ entries [][]byte }
+
+var answers = &cache{}
+
+//go:noinline
+func (c *cache) put() {
+	value := make([]byte, 1024) // LEAK:method
+	c.entries = append(c.entries, value)
+}
+
 // A closure that is registered and never removed.
 var hooks []func() int
 
@@ -27,14 +38,14 @@ func (s *stack[T]) push(value T) {
 	s.top = &item[T]{value: value, next: s.top} // LEAK:generic
 }
 
-type event struct{ words [127]int64 }
+type event struct{ words [63]int64 }
 
 var events stack[event]
 
-// A function that is inlined.
+// A function that is inlined, in one that is inlined.
 type node struct {
 	next *node
-	pad  [1000]byte
+	pad  [504]byte
 }
 
 func newNode(next *node) *node {
@@ -43,8 +54,10 @@ func newNode(next *node) *node {
 
 var list *node
 
+func grow() { list = newNode(list) }
+
 //go:noinline
-func chain() { list = newNode(list) }
+func chain() { grow() }
 
 // The allocation is in the standard library.
 var audits []*bytes.Buffer
@@ -55,3 +68,16 @@ func audit() {
 	buffer.Grow(1024) // LEAK:stdlib
 	audits = append(audits, buffer)
 }
+
+// A short piece that keeps a long string alive.
+var names []string
+
+//go:noinline
+func load() string {
+	var text [4096]byte
+	text[0] = byte(len(names))
+	return string(text[:]) // LEAK:substring
+}
+
+//go:noinline
+func remember() { names = append(names, load()[:8]) }

@@ -4,6 +4,13 @@
 //	shop leak         25 KiB every 10 ms, the half of it sessions
 //	shop goroutines   ten goroutines every 10 ms that wait for ever
 //	shop quiet        the noise alone
+//
+// Without an argument it leaks as often as it is told, and counts it. It takes commands from standard input, a line each, and
+// answers each with one line:
+//
+//	step N      leaks N times at each line but those of sessions, then says of each: NAME=SIZExCOUNT
+//	dump FILE   writes its own heap profile (only with -tags pprof)
+//	quit
 package main
 
 import (
@@ -28,8 +35,12 @@ func (h *hub) subscribe(events chan int) {
 }
 
 func main() {
+	if len(os.Args) == 1 {
+		count()
+		return
+	}
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: shop leak|goroutines|quiet")
+		fmt.Fprintln(os.Stderr, "usage: shop [leak|goroutines|quiet]")
 		os.Exit(64)
 	}
 	terms := make(chan os.Signal, 1)
@@ -55,11 +66,12 @@ func main() {
 				store.New(tick*6 + i)
 			}
 			register()
-			for i := 0; i < 3; i++ {
+			for i := 0; i < 6; i++ {
 				events.push(event{})
 			}
-			chain()
-			chain()
+			for i := 0; i < 4; i++ {
+				chain()
+			}
 			audit()
 			audit()
 		case "goroutines":

@@ -1,9 +1,3 @@
-// sites leaks at lines that are marked `// LEAK:NAME`, and counts what it leaks there. It takes commands from standard
-// input, a line each, and answers each with one line:
-//
-//	step N      leaks N times at each line, then says of each: NAME=SIZExCOUNT
-//	dump FILE   writes its own heap profile (only with -tags pprof)
-//	quit
 package main
 
 import (
@@ -21,16 +15,16 @@ type leak struct {
 }
 
 var leaks = []leak{
-	{"method", 1024, cache.put},
-	{"closure", 4096, register},
-	{"generic", 256, func() { events.push(event{}) }},
-	{"inlined", 128, chain},
-	{"stdlib", 2048, audit},
+	{"method", 1024, answers.put},
+	{"closure", 6144, register},
+	{"generic", 512, func() { events.push(event{}) }},
+	{"inlined", 512, chain},
+	{"stdlib", 1024, audit},
 	{"substring", 4096, remember},
 }
 
 var (
-	count int
+	steps int
 	dump  func(file string) error
 	waste [][]byte
 )
@@ -51,13 +45,13 @@ func step(times int) {
 			leak.one()
 		}
 		noise()
-		count++
+		steps++
 	}
 	// The second publishes what was counted up to the first.
 	runtime.GC()
 	runtime.GC()
 	for _, leak := range leaks {
-		print(leak.name, "=", strconv.Itoa(leak.size), "x", strconv.Itoa(count), " ")
+		print(leak.name, "=", strconv.Itoa(leak.size), "x", strconv.Itoa(steps), " ")
 	}
 	print("\n")
 }
@@ -66,7 +60,8 @@ func print(texts ...string) {
 	os.Stdout.WriteString(strings.Join(texts, ""))
 }
 
-func main() {
+// count leaks as often as it is told, and says how often that was.
+func count() {
 	print("ready\n")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {

@@ -1,3 +1,0 @@
-module example.com/sites
-
-go 1.19
