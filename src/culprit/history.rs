@@ -24,7 +24,8 @@ pub(super) struct Moment {
     cycle: u32,
     pub(super) rate: u64,
     pub(super) counts: Vec<Count>,
-    pub(super) goroutines: Vec<(u64, u64)>,
+    /// `None` where they could not be counted.
+    pub(super) goroutines: Option<Vec<(u64, u64)>>,
 }
 
 /// The profiles of one process, of bounded number.
@@ -39,8 +40,9 @@ pub struct History {
 }
 
 impl History {
-    /// Takes a profile; `at` is when, since the program's start. One of a cycle that is known already says nothing new.
-    pub fn push(&mut self, at: Duration, snapshot: Snapshot, goroutines: Vec<(u64, u64)>) {
+    /// Takes a profile, and the goroutines by who started them where they could be counted; `at` is when, since the program's
+    /// start. One of a cycle that is known already says nothing new.
+    pub fn push(&mut self, at: Duration, snapshot: Snapshot, goroutines: Option<Vec<(u64, u64)>>) {
         if self
             .moments
             .last()
@@ -180,7 +182,7 @@ mod tests {
     fn a_long_run_is_remembered_in_few_moments_the_last_of_them_densely() {
         let mut history = History::default();
         for cycle in 1..=10_000 {
-            history.push(Duration::from_secs(3) * cycle, snapshot(cycle), Vec::new());
+            history.push(Duration::from_secs(3) * cycle, snapshot(cycle), None);
         }
         assert_eq!(history.len(), MOST_MOMENTS);
         assert_eq!(history.known.len(), 2);
@@ -199,7 +201,7 @@ mod tests {
         let mut history = History::default();
         let at = |cycle| Duration::from_secs(3) * cycle;
         for cycle in 1..=5000 {
-            history.push(at(cycle), snapshot(cycle), Vec::new());
+            history.push(at(cycle), snapshot(cycle), None);
             if cycle == 2000 {
                 history.pin(at(1995));
             }
@@ -212,10 +214,10 @@ mod tests {
     #[test]
     fn a_profile_comes_back_as_it_went_in() {
         let mut history = History::default();
-        history.push(Duration::from_secs(1), snapshot(4), Vec::new());
-        history.push(Duration::from_secs(2), snapshot(9), Vec::new());
+        history.push(Duration::from_secs(1), snapshot(4), None);
+        history.push(Duration::from_secs(2), snapshot(9), None);
         // The same cycle again says nothing new.
-        history.push(Duration::from_secs(3), snapshot(9), Vec::new());
+        history.push(Duration::from_secs(3), snapshot(9), None);
         assert_eq!(
             history.first_and_last(Duration::ZERO),
             Some((snapshot(4), snapshot(9)))

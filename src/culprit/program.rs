@@ -251,7 +251,11 @@ impl Program {
         let text = self.located.module.text.wrapping_add(self.bias);
         let code: Range<u64> = text..text.saturating_add(1 << 32);
         let list = self.located.addresses.goroutines.clone()?;
-        goroutines::count(&self.memory, list, layout, &code)
+        let count = || goroutines::count(&self.memory, list, layout, &code);
+        // What makes no sense may be a list that was replaced by a longer one just now.
+        (1..STRANGE_TRIES)
+            .find_map(|_| count().ok())
+            .map_or_else(count, Ok)
     }
 }
 

@@ -91,10 +91,7 @@ impl Profiling {
         let began = Instant::now();
         let (taken, interval) = match &mut self.source {
             Source::Live(program) => (take_live(program, &self.history), INTERVAL),
-            Source::Served(served) => (
-                served.take().map(|taken| (taken, Vec::new())),
-                SERVED_INTERVAL,
-            ),
+            Source::Served(served) => (served.take().map(|taken| (taken, None)), SERVED_INTERVAL),
         };
         match taken {
             Ok((snapshot, goroutines)) => {
@@ -214,7 +211,8 @@ impl Profiling {
     }
 }
 
-type Taken = (Snapshot, Vec<(u64, u64)>);
+/// The goroutines where they could be counted.
+type Taken = (Snapshot, Option<Vec<(u64, u64)>>);
 
 fn take_live(program: &Program, history: &History) -> Result<Taken, String> {
     let said = |refusal: Refusal| refusal.to_string();
@@ -223,9 +221,11 @@ fn take_live(program: &Program, history: &History) -> Result<Taken, String> {
         return Err("there was no GC cycle between two profiles".into());
     }
     let snapshot = program.snapshot().map_err(said)?;
-    // Not known of every release; the heap is without them.
-    let goroutines = program.goroutines().unwrap_or_default();
-    Ok((snapshot, goroutines))
+    let goroutines = program.goroutines();
+    if let Err(refusal) = &goroutines {
+        tracing::debug!(%refusal, "goroutines are not counted");
+    }
+    Ok((snapshot, goroutines.ok()))
 }
 
 /// `None` where a cycle ended meanwhile, or it is not known where to look.

@@ -16,25 +16,20 @@ pub(super) fn goroutines(
     thirds: &Thirds<'_>,
     names: &mut Names<'_, impl Fn(u64) -> Vec<Frame>>,
 ) -> Vec<Culprit> {
-    let count = |moment: &Moment, names: &mut Names<'_, _>| {
+    let mut count = |moment: &Moment| {
         let mut counts: BTreeMap<Site, u64> = BTreeMap::new();
-        for (creation, count) in &moment.goroutines {
+        for (creation, count) in moment.goroutines.as_ref()? {
             *counts
                 .entry(Site::of_creation(&names.of(&[*creation])))
                 .or_default() += count;
         }
-        counts
+        Some(counts)
     };
-    let early: Vec<_> = thirds
-        .early
-        .iter()
-        .map(|moment| count(moment, names))
-        .collect();
-    let late: Vec<_> = thirds
-        .late
-        .iter()
-        .map(|moment| count(moment, names))
-        .collect();
+    let early: Vec<_> = thirds.early.iter().filter_map(&mut count).collect();
+    let late: Vec<_> = thirds.late.iter().filter_map(&mut count).collect();
+    if early.is_empty() {
+        return Vec::new();
+    }
     let floor = |counts: &[BTreeMap<Site, u64>], site: &Site| {
         let of_site = counts.iter().map(|counts| counts.get(site).copied());
         of_site
