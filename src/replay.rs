@@ -7,6 +7,7 @@ mod log;
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::Config;
 use crate::error::Error;
@@ -22,6 +23,9 @@ use self::log::Log;
 
 /// So much of a log is read at once.
 const READ: usize = 64 << 10;
+
+/// Where a log that still grows pauses for so long, what is held back of it is decided with what is there.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Judges the log at `path`, or standard input where that is `-`.
 pub fn run(config: &Config, path: &Path) -> Result<Exit, Error> {
@@ -43,6 +47,10 @@ pub fn run(config: &Config, path: &Path) -> Result<Exit, Error> {
         session.feed(&bytes, None, &mut batch);
         bytes.clear();
         replay.pass_on(&mut batch);
+        if session.holding().is_some() && log.pauses(PAUSE) {
+            session.release(&mut batch);
+            replay.pass_on(&mut batch);
+        }
         len = log.read(&mut buffer).map_err(failed)?;
     }
     unwrapper.finish(&mut bytes);

@@ -2,15 +2,24 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What a gzip file begins with (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 /// A log that is read.
-pub(super) enum Log {
+pub(super) struct Log {
+    bytes: Bytes,
+    /// Where they come from.
+    source: Option<OwnedFd>,
+}
+
+enum Bytes {
     /// As it is.
     Plain(Box<dyn Read>),
     /// Zipped, maybe in several members: rotated logs are often put together.
@@ -22,11 +31,15 @@ pub(super) enum Log {
 impl Log {
     /// Opens a file; `-` is standard input.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if path.as_os_str() == "-" {
-            Self::new(Box::new(io::stdin()))
+        let source = if path.as_os_str() == "-" {
+            io::stdin().as_fd().try_clone_to_owned()?
         } else {
-            Self::new(Box::new(File::open(path)?))
-        }
+            File::open(path)?.into()
+        };
+        Ok(Self {
+            source: Some(source.try_clone()?),
+            ..Self::new(Box::new(File::from(source)))?
+        })
     }
 
     /// The first bytes tell whether it is zipped, not the name.
@@ -37,26 +50,44 @@ impl Log {
             .read_to_end(&mut begin)?;
         let zipped = begin == GZIP;
         let log: Box<dyn Read> = Box::new(Cursor::new(begin).chain(log));
-        Ok(if zipped {
-            Self::Zipped(Box::new(MultiGzDecoder::new(BufReader::new(log))))
+        let bytes = if zipped {
+            Bytes::Zipped(Box::new(MultiGzDecoder::new(BufReader::new(log))))
         } else {
-            Self::Plain(log)
+            Bytes::Plain(log)
+        };
+        Ok(Self {
+            bytes,
+            source: None,
         })
+    }
+
+    /// Whether no more bytes come for so long: somebody still writes the log.
+    pub(super) fn pauses(&self, length: Duration) -> bool {
+        let (Some(source), Bytes::Plain(_)) = (&self.source, &self.bytes) else {
+            return false;
+        };
+        let length = PollTimeout::try_from(length).unwrap_or(PollTimeout::MAX);
+        poll(
+            &mut [PollFd::new(source.as_fd(), PollFlags::POLLIN)],
+            length,
+        ) == Ok(0)
     }
 
     /// The next bytes, as many as there are; none at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = match self {
-                Self::Plain(log) => log.read(buffer),
-                Self::Zipped(log) => log.read(buffer),
-                Self::Damaged(_) => Ok(0),
+            let read = match &mut self.bytes {
+                Bytes::Plain(log) => log.read(buffer),
+                Bytes::Zipped(log) => log.read(buffer),
+                Bytes::Damaged(_) => Ok(0),
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The kernel's errors have a number, the unzipper's have none.
-                Err(error) if matches!(self, Self::Zipped(_)) && error.raw_os_error().is_none() => {
-                    *self = Self::Damaged(match error.kind() {
+                Err(error)
+                    if matches!(self.bytes, Bytes::Zipped(_)) && error.raw_os_error().is_none() =>
+                {
+                    self.bytes = Bytes::Damaged(match error.kind() {
                         io::ErrorKind::UnexpectedEof => "ends in the middle of its gzip data",
                         _ => "is damaged gzip data",
                     });
@@ -68,9 +99,9 @@ impl Log {
 
     /// Why it could not be read to its end.
     pub(super) fn damage(&self) -> Option<&'static str> {
-        match self {
-            Self::Damaged(why) => Some(why),
-            Self::Plain(_) | Self::Zipped(_) => None,
+        match self.bytes {
+            Bytes::Damaged(why) => Some(why),
+            Bytes::Plain(_) | Bytes::Zipped(_) => None,
         }
     }
 }

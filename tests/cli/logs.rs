@@ -275,6 +275,23 @@ fn a_log_that_still_grows_is_judged_live() {
     }
 }
 
+#[test]
+fn what_may_be_a_torn_line_waits_for_more_but_not_while_a_growing_log_pauses() {
+    let (mut gcwatch, mut stdin) =
+        Gcwatch::new(["--from", "-", "--echo", "--rule", "strict", "--cycles", "5"]).start_fed();
+    // Such a line makes it read ahead, of which there is nothing yet.
+    stdin
+        .write_all(b"what gc 1 is about\n")
+        .expect("gcwatch reads");
+    stdin
+        .write_all(trace([3, 5, 7, 9, 11, 13]).as_bytes())
+        .expect("gcwatch reads");
+    gcwatch.wait_for("gcwatch: leak: live heap rose across 5 windows");
+    drop(stdin);
+    let done = gcwatch.finish().exits(0);
+    assert_eq!(done.stdout(), "what gc 1 is about\n");
+}
+
 /// The most memory that a process has had so far, bytes.
 fn peak_memory(pid: nix::unistd::Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
