@@ -6,26 +6,24 @@
 //! this log do. Of the guesses that have come to the same place in a line at the same byte only the best lives on (Viterbi),
 //! so the work is bounded for each byte.
 
+mod guess;
+
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(super) use self::guess::{Begin, Found};
+use self::guess::{Guess, Piece, Waiting, distance};
 use super::habits::Habits;
 use super::surprise::{LONGEST, Surprise};
 use crate::trace::{Field, Place, parse};
 
 /// What a search sees of the bytes at a position: the longest token and the longest beginning of a text fit in.
 pub(super) const LOOKAHEAD: usize = 40;
-/// How far apart the first and the last byte of a line may be.
-pub(super) const WINDOW: usize = 256 << 10;
 
 /// What a byte of a literal counts for.
 const LITERAL: f64 = 1.5;
 /// What a tear costs.
 const TEAR: f64 = 1.5;
-/// What the bytes between cost: the more there are, the likelier one of them is the next token by chance. So much for each
-/// time that they become e times as many, from so many on.
-const DISTANCE: f64 = 0.4;
-const NEAR: f64 = 100.0;
 /// A guess below this is given up.
 const LEAST: f64 = -20.0;
 /// So far behind the best guess about the same line one is given up.
@@ -44,105 +42,6 @@ const AFTER: usize = 4096;
 /// How many steps a search may take for each byte, and how many it may save up: no log makes it slow.
 const STEPS_PER_BYTE: usize = 64;
 const MOST_STEPS: usize = 1 << 20;
-
-/// How a line is thought to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// At the start of a line, or behind another trace line.
-    Line,
-    /// Behind an unfinished line.
-    MidLine,
-}
-
-/// A part of a line without a tear in it. Offsets count from the line's first byte in the stream.
-#[derive(Debug)]
-struct Piece {
-    from: usize,
-    to: usize,
-    earlier: Option<Arc<Piece>>,
-}
-
-/// One way to read the bytes.
-#[derive(Clone, Debug)]
-struct Guess {
-    score: f64,
-    /// What of it was taken off for texts that begin and end unusually.
-    doubt: f64,
-    place: Place,
-    /// Where the line begins.
-    start: usize,
-    /// Where its last piece begins, counted from there.
-    piece: usize,
-    earlier: Option<Arc<Piece>>,
-    /// The process whose next cycle it tells.
-    process: Option<usize>,
-    /// Whether it tells the first cycle of a process.
-    is_first: bool,
-    begin: Begin,
-}
-
-/// A guess by which another writer's text stands here.
-#[derive(Debug)]
-struct Waiting {
-    guess: Guess,
-    /// Where that text began.
-    since: usize,
-    /// How surprising it is that a text begins so.
-    surprise: Surprise,
-}
-
-impl Waiting {
-    /// Its score where the text ends at a position.
-    fn score_at(&self, at: usize) -> f64 {
-        let len = at - self.since;
-        self.guess.score - distance(len) - self.surprise.of(len)
-    }
-
-    fn is_over(&self, at: usize, least: f64) -> bool {
-        let best = self.guess.score - distance(at - self.since) - self.surprise.least();
-        at - self.guess.start > WINDOW || best < least
-    }
-
-    /// Its score where the text is a long one.
-    fn score_in_the_end(&self, at: usize) -> f64 {
-        self.score_at(at + LONGEST)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a score need not be exact")]
-fn distance(bytes: usize) -> f64 {
-    DISTANCE * (bytes as f64 / NEAR).ln_1p()
-}
-
-/// A line that was found.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    /// Its pieces in the stream, in order: from where to where.
-    pub(super) pieces: Vec<(usize, usize)>,
-    /// Which line it is.
-    pub(super) place: Place,
-    /// Whether little of it is in doubt, so that it may show what to expect of others.
-    pub(super) is_clear: bool,
-    /// The process whose next cycle it tells, if that is known.
-    pub(super) process: Option<usize>,
-    score: f64,
-}
-
-impl Found {
-    /// The bytes of the line.
-    pub(super) fn line(&self, bytes: &[u8]) -> Vec<u8> {
-        let pieces = self.pieces.iter().map(|(from, to)| &bytes[*from..*to]);
-        pieces.collect::<Vec<_>>().concat()
-    }
-
-    pub(super) fn start(&self) -> usize {
-        self.pieces[0].0
-    }
-
-    fn end(&self) -> usize {
-        self.pieces[self.pieces.len() - 1].1
-    }
-}
 
 /// Positions are indices into the bytes that the caller holds.
 #[derive(Debug)]
