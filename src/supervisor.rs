@@ -7,9 +7,11 @@ mod beside;
 mod burst;
 mod deadlines;
 mod descriptors;
+mod ending;
 mod environment;
 mod flow;
 mod pty;
+mod reading;
 mod reap;
 mod relay;
 mod signals;
@@ -27,6 +29,7 @@ use tokio::time::sleep_until;
 use self::beside::Beside;
 use self::deadlines::{Deadlines, Hold, is_due};
 use self::flow::Flow;
+use self::reading::Found;
 use self::reap::Change;
 use self::relay::Survivors;
 pub use self::signals::end_by;
@@ -36,7 +39,6 @@ use self::stream::{READ, Stream};
 use crate::cli::Config;
 use crate::error::Error;
 use crate::exit::{Cause, End, Exit};
-use crate::gate::OnLeak;
 use crate::watcher::Sighting;
 
 /// So long the end of stderr is waited for behind the command's own end: another process may hold it for ever.
@@ -45,19 +47,6 @@ const DRAIN: Duration = Duration::from_millis(100);
 /// Somebody asks us to end although our stderr has not taken everything: so long it may take nothing until we believe that
 /// it never will.
 const STUCK: Duration = Duration::from_millis(300);
-
-/// So long a last look at the command's memory may hold up its stop.
-const LAST_LOOK: Duration = Duration::from_secs(1);
-
-/// So long what was seen may be thought over when the run has ended.
-const HEAR_OUT: Duration = Duration::from_secs(2);
-
-/// What a pipe holds at most: behind the command's end, so much may still be its own.
-const PIPE_HOLDS: usize = 1 << 20;
-
-/// So much is read before signals, deadlines and the room for it are looked at again: so many packets, so many bytes.
-const READS_A_TURN: usize = 256;
-const BYTES_A_TURN: usize = 1 << 20;
 
 /// Runs the command to its end.
 pub fn run(config: &Config, command: &[OsString]) -> Result<Exit, Error> {
@@ -115,17 +104,6 @@ enum Happening {
     Readable,
     SinkChanged,
     Seen(Sighting),
-}
-
-/// What came of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// More may come.
-    More,
-    /// The end.
-    End,
-    /// Only processes that outlived the command can write more.
-    OthersOnly,
 }
 
 /// One run.
@@ -384,134 +362,5 @@ impl<'a> Watch<'a> {
                 self.deadlines.abandon = Some(Instant::now() + STUCK);
             }
         }
-    }
-
-    /// What is held was text after all, if its time is over. Only behind a read: what came in time counts, also where we
-    /// had to wait for a processor ourselves.
-    fn give_up_hold(&mut self) {
-        if is_due(&mut self.deadlines.release.due) {
-            self.flow.release();
-            self.pass_on();
-        }
-    }
-
-    /// Asks the command to end.
-    fn stop(&mut self, why: &'static str) {
-        if self.end.is_none() && self.cause == Cause::Itself {
-            tracing::info!(why, "the command is asked to end");
-            self.cause = Cause::Asked;
-            self.deadlines.stop = None;
-            // What its memory shows of the leak is gone with it.
-            self.deadlines.look = Some(Instant::now() + LAST_LOOK);
-            self.flow.watcher.look_over();
-            if self.flow.watcher.is_over() {
-                self.stop_now();
-            }
-        }
-    }
-
-    /// It was looked at for the last time.
-    fn stop_now(&mut self) {
-        self.deadlines.look = None;
-        if self.end.is_none() {
-            self.deadlines.kill = Some(Instant::now() + self.config.kill_after);
-            signals::terminate(self.command);
-        }
-    }
-
-    /// Waits for what the watcher still has to say, but not long.
-    async fn hear_out(&mut self) -> io::Result<()> {
-        self.flow.watcher.close();
-        self.deadlines.look = Some(Instant::now() + HEAR_OUT);
-        while !self.flow.watcher.is_over() && self.deadlines.look.is_some() && !self.abandoned {
-            match self.next(None).await? {
-                Happening::Signal(arrival) => self.signal(arrival, None),
-                Happening::Seen(sighting) => self.seen(sighting),
-                Happening::Deadline => self.deadline(),
-                Happening::Readable | Happening::SinkChanged => {}
-            }
-        }
-        self.deadlines.look = None;
-        Ok(())
-    }
-
-    /// Reads what there is.
-    fn read(&mut self, stream: &Stream) -> io::Result<Found> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut found = Ok(Found::More);
-        let mut read = 0;
-        // What is decided behind this read must not be decided without what has come.
-        let is_last =
-            self.drain_is_over || self.deadlines.release.is_due() || self.stopping.is_some();
-        let mut reads = 0;
-        // A burst is always read to its end.
-        while stream.is_in_burst() || (reads < READS_A_TURN && read < BYTES_A_TURN) {
-            reads += 1;
-            let result = if is_last {
-                stream.read_now(&mut buffer)
-            } else {
-                stream.read(&mut buffer)
-            };
-            match result {
-                Ok(0) => found = Ok(Found::End),
-                Ok(len) => {
-                    self.flow.feed(&buffer[..len]);
-                    read += len;
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.drain_is_over {
-                        found = Ok(Found::OthersOnly);
-                    }
-                }
-                Err(error) => found = Err(error),
-            }
-            break;
-        }
-        self.buffer = buffer;
-        if self.end.is_some() {
-            self.read_after_end += read;
-        }
-        self.pass_on();
-        if self.drain_is_over
-            && self.read_after_end > PIPE_HOLDS
-            && matches!(found, Ok(Found::More))
-        {
-            return Ok(Found::OthersOnly);
-        }
-        found
-    }
-
-    /// Hands out what came of the last reads.
-    fn pass_on(&mut self) {
-        if self.flow.pass_on() && self.config.gate.on_leak == OnLeak::Stop {
-            self.stop("it leaks");
-        }
-        self.deadlines.release.update(self.flow.holding());
-    }
-
-    /// The command has ended and its stderr is read: judges, reports, and waits until all is written.
-    async fn finish(mut self) -> io::Result<Exit> {
-        let cause = match (self.cause, self.end) {
-            // It ended by itself just before it was killed.
-            (Cause::Killed, Some(end)) if end != End::Signal(nix::libc::SIGKILL) => Cause::Asked,
-            (cause, _) => cause,
-        };
-        let beside = self.beside.as_ref().and_then(Beside::failure);
-        let exit = self.flow.finish(self.end, cause, beside);
-        while self.is_awaited() {
-            match self.next(None).await? {
-                Happening::Signal(arrival) => self.signal(arrival, None),
-                Happening::Deadline => self.deadline(),
-                Happening::Readable | Happening::SinkChanged | Happening::Seen(_) => {}
-            }
-        }
-        Ok(exit)
-    }
-
-    /// Whether something is not over yet although the command is: what our stderr has to take, or the command of `--while`.
-    fn is_awaited(&self) -> bool {
-        let runs = self.beside.as_ref().and_then(Beside::running).is_some();
-        runs || !(self.flow.sink.is_done() || self.abandoned)
     }
 }

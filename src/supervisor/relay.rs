@@ -10,9 +10,9 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{ForkResult, chdir, fork, setsid};
 
-use super::READS_A_TURN;
 use super::deadlines::{Hold, is_due};
 use super::descriptors::{keep_only, stderr_tells_of_its_reader};
+use super::reading::READS_A_TURN;
 use super::reap::is_init;
 use super::sink::{Reader, write_bytes};
 use super::stream::{Kind, READ, read_once};
