@@ -4,8 +4,9 @@ use super::expected::{Cost, Said};
 use super::window::PieceId;
 use crate::trace::Place;
 
-/// A line with so many tokens, each a write of its own and in order, is the runtime's beyond doubt.
-const CERTAIN: usize = 6;
+/// A line with so many tokens, each a write of its own and in order, is the runtime's beyond doubt: `gc `, a number, ` @`, a
+/// time with three decimals.
+const CERTAIN: usize = 4;
 
 /// A line that may be a trace line.
 #[derive(Clone, Debug)]
