@@ -17,8 +17,8 @@ pub struct ProcessId(pub u32);
 /// thread that writes it may wait for a processor.
 const SAME_START: Duration = Duration::from_secs(1);
 
-/// How late the first lines of a process may come: while a busy machine starts it, nobody may be there to read them.
-const LATE_AT_FIRST: Duration = Duration::from_secs(10);
+/// How late a line may come on a busy machine: its thread or its reader waits for a processor.
+const LATE: Duration = Duration::from_secs(10);
 
 /// So many lines are the first.
 const FIRST_LINES: u32 = 2;
@@ -52,15 +52,14 @@ impl Known {
         }
     }
 
-    /// Whether it may be its next one, the lines before having come late.
-    fn came_late(&self, cycle: &Cycle, start: Option<Duration>) -> bool {
-        let late = self
-            .start
-            .zip(start)
-            .and_then(|(known, start)| known.checked_sub(start));
-        self.lines <= FIRST_LINES
-            && cycle.number == self.number + 1
-            && late.is_some_and(|late| late <= LATE_AT_FIRST)
+    /// Whether it is the next one by its number, and it came late, or the only lines before did.
+    fn is_next_and_late(&self, cycle: &Cycle, start: Option<Duration>) -> bool {
+        let (Some(known), Some(start)) = (self.start, start) else {
+            return false;
+        };
+        cycle.number == self.number + 1
+            && known.abs_diff(start) <= LATE
+            && (start >= known || self.lines <= FIRST_LINES)
     }
 
     /// How far a cycle's heap is from what this process's last cycle left behind, in MiB: what was live then is still there
@@ -129,7 +128,7 @@ impl Demux {
                 })
         };
         let found = find(&|known| known.may_have_started(start))
-            .or_else(|| find(&|known| known.came_late(cycle, start)));
+            .or_else(|| find(&|known| known.is_next_and_late(cycle, start)));
         let (id, lines, first) = if let Some(index) = found {
             let known = self.known.remove(index);
             let first = known.start.into_iter().chain(start).min();
@@ -292,6 +291,20 @@ mod tests {
             (2, 1150, Some(5151)),
         ];
         assert_eq!(processes(&cycles), [1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn a_line_that_came_very_late_stays_with_its_process() {
+        let cycles = [
+            (1, 100, Some(100)),
+            (2, 200, Some(200)),
+            (3, 300, Some(1900)),
+            (4, 1950, Some(1951)),
+            // A restart.
+            (1, 100, Some(4000)),
+            (2, 150, Some(4050)),
+        ];
+        assert_eq!(processes(&cycles), [1, 1, 1, 1, 2, 2]);
     }
 
     #[test]
