@@ -89,7 +89,8 @@ pub(crate) fn toolchain(release: &str) -> PathBuf {
 /// Builds one of the programs in tests/go.
 pub(crate) fn build(release: &str, name: &str, build: Build) -> PathBuf {
     let (way, options) = build.options();
-    let out = root().join(format!("target/go/bin/{name}-{release}-{way}"));
+    // Not the names of other tests, which may build otherwise what they call the same.
+    let out = root().join(format!("target/go/bin/memory-{name}-{release}-{way}"));
     let mut command = Command::new(root().join("tests/go/build"));
     if matches!(build, Build::Cgo | Build::CgoPieStripped) {
         command.arg("--cgo");
