@@ -212,9 +212,6 @@ impl Bytes {
             Ahead::More if !is_end => return None,
             Ahead::More => {}
             Ahead::End => {
-                if !is_line_start && !self.scout(is_end) {
-                    return None;
-                }
                 if is_line_start || self.goes_on_mid_line(walked.len, b"") {
                     if let Some(found) = self.search.take() {
                         self.accept(&found, out);
