@@ -83,9 +83,10 @@ impl Stream {
         self.burst.as_ref()?.next(buffer)
     }
 
-    /// The first packet of the next burst.
+    /// The first packet of the next burst, or one by itself.
     fn read_anew(&self, fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
-        match self.burst.as_ref().map(|burst| burst.take_over(fd)) {
+        let burst = self.burst.as_ref().filter(|burst| !burst.read_one());
+        match burst.map(|burst| burst.take_over(fd)) {
             Some(Ok(1..)) => self.read_on(buffer).unwrap_or(Err(Errno::EAGAIN)),
             Some(Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM)) | None => {
                 read_once(fd, self.kind, buffer)

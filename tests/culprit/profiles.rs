@@ -122,9 +122,13 @@ fn go_tool_pprof_reads_our_profile() {
         let flat = |function: &str| {
             let line = text.lines().find(|line| line.ends_with(function));
             let line = line.unwrap_or_else(|| panic!("no {function} in {text}"));
-            line.split_whitespace().next().map(str::to_owned)
+            let bytes = line.split_whitespace().next().expect("a figure");
+            let bytes = bytes.strip_suffix('B').map(str::parse::<u64>);
+            bytes.and_then(Result::ok).expect("whole bytes")
         };
-        assert_eq!(flat("main.load").as_deref(), Some("409600B"), "{text}");
-        assert_eq!(flat("main.newNode").as_deref(), Some("51200B"), "{text}");
+        // What the runtime allocates below a call, for a mark assist that waits, say, is counted with it: one object at most.
+        for (function, bytes) in [("main.load", 409_600), ("main.newNode", 51_200)] {
+            assert!((bytes..=bytes + 256).contains(&flat(function)), "{text}");
+        }
     }
 }
