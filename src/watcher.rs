@@ -5,6 +5,7 @@ mod armory;
 mod family;
 mod fetch;
 mod identify;
+mod pace;
 mod profiling;
 mod witness;
 
@@ -41,8 +42,8 @@ pub enum Reading {
 pub struct Naming {
     /// From a program's memory.
     pub reading: Reading,
-    /// Bytes from one sample to the next on average, where sampling is switched on.
-    pub sample_rate: u64,
+    /// Bytes from one sample to the next on average, where sampling is switched on; `None` for what costs little.
+    pub sample_rate: Option<u64>,
     /// Where profiles of the rise go.
     pub profile_out: Option<PathBuf>,
     /// Where the program serves its profile: that is read, and not its memory.

@@ -125,7 +125,7 @@ fn usage<T>(text: &str) -> Result<T, Error> {
 /// How to name the lines that leak, where what was asked for can be done.
 fn naming(
     culprit: ReadingName,
-    sample_rate: Size,
+    sample_rate: Option<Size>,
     profile_out: Option<PathBuf>,
     served: Option<ProfileUrl>,
 ) -> Result<Naming, Error> {
@@ -139,14 +139,14 @@ fn naming(
             "`--profile-out` writes heap profiles and `--culprit off` reads none: leave one of the two out",
         );
     }
-    if sample_rate.bytes() == 0 {
+    if sample_rate.is_some_and(|rate| rate.bytes() == 0) {
         return usage(
             "`--sample-rate 0` samples nothing: give a size from 1 on, or `--culprit off`",
         );
     }
     Ok(Naming {
         reading: culprit.into(),
-        sample_rate: sample_rate.bytes(),
+        sample_rate: sample_rate.map(Size::bytes),
         profile_out,
         served,
     })

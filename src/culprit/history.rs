@@ -50,6 +50,14 @@ impl History {
         {
             return;
         }
+        // Samples of another rate stand for other sizes: what is compared has one rate.
+        if self
+            .moments
+            .last()
+            .is_some_and(|last| last.rate != snapshot.rate)
+        {
+            self.moments.clear();
+        }
         let counts = snapshot
             .buckets
             .into_iter()
@@ -209,6 +217,20 @@ mod tests {
         let (first, last) = history.first_and_last(at(1995)).expect("both");
         assert!((1990..=1995).contains(&first.cycle), "{}", first.cycle);
         assert_eq!(last, snapshot(5000));
+    }
+
+    #[test]
+    fn profiles_of_two_rates_are_not_compared() {
+        let mut history = History::default();
+        for cycle in 1..=6 {
+            let mut snapshot = snapshot(cycle);
+            snapshot.rate = if cycle <= 3 { 128 << 10 } else { 512 << 10 };
+            history.push(Duration::from_secs(1) * cycle, snapshot, None);
+        }
+        assert_eq!(
+            history.first_and_last(Duration::ZERO),
+            Some((snapshot(4), snapshot(6)))
+        );
     }
 
     #[test]

@@ -160,17 +160,25 @@ impl Program {
         Ok(true)
     }
 
-    /// Switches sampling off again, if [`Program::arm`] switched it on and nobody has changed the rate since. Says whether it
-    /// did.
-    pub fn disarm(&mut self) -> Result<bool, Refusal> {
-        let Some(armed) = self.armed.take() else {
+    /// Sets another rate, if [`Program::arm`] switched sampling on and nobody has changed the rate since. Says whether it did.
+    pub fn rearm(&mut self, rate: u64) -> Result<bool, Refusal> {
+        let Some(armed) = self.armed else {
             return Ok(false);
         };
         let is_ours = self.rate()? == armed;
         if is_ours {
-            self.set_rate(0)?;
+            self.set_rate(rate)?;
+            self.armed = Some(rate);
         }
         Ok(is_ours)
+    }
+
+    /// Switches sampling off again, if [`Program::arm`] switched it on and nobody has changed the rate since. Says whether it
+    /// did.
+    pub fn disarm(&mut self) -> Result<bool, Refusal> {
+        let was_ours = self.rearm(0);
+        self.armed = None;
+        was_ours
     }
 
     /// The only place that writes. The file is opened anew for it, and must be of the program that was located: another

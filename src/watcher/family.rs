@@ -10,8 +10,8 @@ use nix::time::{ClockId, clock_gettime};
 /// So many processes are looked at when new programs are looked for.
 const MOST_KIN: usize = 1000;
 
-/// What the kernel counts a process's start in: `USER_HZ` is 100 wherever Go runs (`sysconf(_SC_CLK_TCK)`).
-const TICK: Duration = Duration::from_millis(10);
+/// What the kernel counts a process's start and CPU time in: `USER_HZ` is 100 wherever Go runs (`sysconf(_SC_CLK_TCK)`).
+const TICK_MS: u64 = 10;
 
 /// A file, whatever it is called: device and number.
 pub type FileId = (u64, u64);
@@ -108,10 +108,17 @@ fn began(pid: i32) -> Option<Duration> {
         .min()
 }
 
+/// The CPU time of a process until now, of all its threads, in steps of 10 ms.
+pub(super) fn cpu_time(pid: i32) -> Option<Duration> {
+    Some(Stat::read(&format!("/proc/{pid}/stat"))?.cpu)
+}
+
 /// What we want to know of a process or a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: i32,
+    /// Of user and kernel.
+    cpu: Duration,
     /// Since boot.
     start: Duration,
 }
@@ -129,10 +136,14 @@ impl Stat {
             .split_ascii_whitespace();
         // The first of these is field 3.
         let parent = fields.nth(4 - 3)?.parse().ok()?;
-        let ticks: u32 = fields.nth(22 - 5)?.parse().ok()?;
+        let mut time = |skipped| {
+            let ticks: u64 = fields.nth(skipped)?.parse().ok()?;
+            Some(Duration::from_millis(ticks.checked_mul(TICK_MS)?))
+        };
         Some(Self {
             parent,
-            start: TICK * ticks,
+            cpu: time(14 - 5)?.saturating_add(time(0)?),
+            start: time(22 - 16)?,
         })
     }
 }
@@ -146,6 +157,7 @@ mod tests {
         let rest = "S 17 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 1234 5 6 7";
         let expected = Some(Stat {
             parent: 17,
+            cpu: Duration::from_millis(110),
             start: Duration::from_millis(12_340),
         });
         for name in ["sh", "a) R 9 9", "", "\u{e9} ("] {
@@ -166,6 +178,7 @@ mod tests {
                     pid,
                     Stat {
                         parent,
+                        cpu: Duration::ZERO,
                         start: Duration::ZERO,
                     },
                 )

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fetch::ProfileUrl;
+use super::pace::Pace;
 use crate::culprit::growth::{self, ExactLive, Finding, Ranking};
 use crate::culprit::history::History;
 use crate::culprit::pprof::{About, Profile, read_profile, write_profile};
@@ -26,7 +27,11 @@ const MOST_BUCKETS: usize = 50_000;
 /// Where profiles come from.
 enum Source {
     /// The memory of a live process.
-    Live(Box<Program>),
+    Live {
+        program: Box<Program>,
+        /// `None` where the rate is not ours to change.
+        pace: Option<Pace>,
+    },
     /// The program itself.
     Served(Served),
 }
@@ -52,8 +57,12 @@ pub(super) struct Profiling {
 }
 
 impl Profiling {
-    pub(super) fn live(program: Program) -> Self {
-        Self::from(Source::Live(Box::new(program)))
+    /// From a program's memory; with a pace it is sampled more coarsely where it would cost too much.
+    pub(super) fn live(program: Program, pace: Option<Pace>) -> Self {
+        Self::from(Source::Live {
+            program: Box::new(program),
+            pace,
+        })
     }
 
     pub(super) fn served(url: ProfileUrl) -> Self {
@@ -90,7 +99,7 @@ impl Profiling {
         }
         let began = Instant::now();
         let (taken, interval) = match &mut self.source {
-            Source::Live(program) => (take_live(program, &self.history), INTERVAL),
+            Source::Live { program, .. } => (take_live(program, &self.history), INTERVAL),
             Source::Served(served) => (served.take().map(|taken| (taken, None)), SERVED_INTERVAL),
         };
         match taken {
@@ -98,6 +107,13 @@ impl Profiling {
                 self.trouble = None;
                 let is_too_large = snapshot.buckets.len() > MOST_BUCKETS;
                 tracing::debug!(cycle = snapshot.cycle, buckets = snapshot.buckets.len(), took = ?began.elapsed(), "a profile");
+                if let Source::Live { program, pace } = &mut self.source
+                    && pace
+                        .as_mut()
+                        .is_some_and(|pace| pace.slow_down(program, &snapshot))
+                {
+                    *pace = None;
+                }
                 // A profile of nothing is one of a time when nothing was sampled.
                 if snapshot.rate > 0 {
                     self.history.push(at, snapshot, goroutines);
@@ -114,7 +130,7 @@ impl Profiling {
                 self.trouble = Some(trouble);
             }
         }
-        if let Source::Live(program) = &self.source {
+        if let Source::Live { program, .. } = &self.source {
             self.live = exact_live(program).or(self.live);
         }
         let now = Instant::now();
@@ -129,7 +145,7 @@ impl Profiling {
     /// Who holds the growth since then.
     pub(super) fn conclude(&self, began: Duration) -> Finding {
         let main_module = match &self.source {
-            Source::Live(program) => program.main_module(),
+            Source::Live { program, .. } => program.main_module(),
             Source::Served(_) => None,
         };
         let ranking = growth::rank(&self.history, began, main_module, |pc| self.frames(pc));
@@ -171,7 +187,7 @@ impl Profiling {
 
     fn write_one(&self, snapshot: &Snapshot, path: &Path) -> io::Result<()> {
         let program = match &self.source {
-            Source::Live(program) => {
+            Source::Live { program, .. } => {
                 std::fs::read_link(format!("/proc/{}/exe", program.pid())).unwrap_or_default()
             }
             Source::Served(_) => PathBuf::new(),
@@ -198,14 +214,14 @@ impl Profiling {
     /// No more profiles: what was switched on is switched off, where the program still runs.
     pub(super) fn end(&mut self) {
         self.is_over = true;
-        if let Source::Live(program) = &mut self.source {
+        if let Source::Live { program, .. } = &mut self.source {
             let _ = program.disarm();
         }
     }
 
     fn frames(&self, pc: u64) -> Vec<Frame> {
         match &self.source {
-            Source::Live(program) => program.frames(pc),
+            Source::Live { program, .. } => program.frames(pc),
             Source::Served(served) => served.frames(pc),
         }
     }

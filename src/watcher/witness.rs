@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::armory::Armory;
 use super::family::{Image, since_boot, writers};
 use super::identify::Trail;
+use super::pace::{FINE, Pace};
 use super::profiling::Profiling;
 use super::{Reading, Sighting, Told, Watched, unwritable};
 use crate::culprit::growth::Finding;
@@ -59,7 +60,7 @@ impl Witness {
     pub(super) fn new(watched: Watched, found: UnboundedSender<Sighting>) -> Self {
         let naming = &watched.naming;
         let armory = (naming.reading == Reading::On)
-            .then(|| Armory::new(watched.command, naming.sample_rate));
+            .then(|| Armory::new(watched.command, naming.sample_rate.unwrap_or(FINE)));
         let served = naming.served.clone().map(Profiling::served);
         Self {
             watched,
@@ -245,17 +246,18 @@ impl Witness {
     fn open(&mut self, id: ProcessId, pid: i32) -> Sight {
         let unknown =
             |refusal: &Refusal| Sight::Blind(format!("the leaking lines are not known: {refusal}"));
-        if self.watched.naming.served.is_some() {
+        let naming = &self.watched.naming;
+        if naming.served.is_some() {
             return Sight::None;
         }
         let armed = self.armory.as_mut().and_then(|armory| armory.take(pid));
-        let opened = match self.watched.naming.reading {
+        let opened = match naming.reading {
             Reading::Off => return Sight::None,
             Reading::Auto => Program::open(pid),
             Reading::On => match armed {
                 Some(Ok(program)) => Ok(program),
                 // What it was refused for then may be over.
-                Some(Err(_)) | None => open_armed(pid, self.watched.naming.sample_rate),
+                Some(Err(_)) | None => open_armed(pid, naming.sample_rate.unwrap_or(FINE)),
             },
         };
         if let Ok(live) = opened
@@ -273,7 +275,11 @@ impl Witness {
             Ok((0, _)) => Sight::Blind(
                 "to have the leaking lines named, run again with `--culprit on`: this program does not sample its heap by itself".into(),
             ),
-            Ok((_, program)) => Sight::Profiled(Box::new(Profiling::live(program))),
+            Ok((_, program)) => {
+                // What the program or its user chose is left alone.
+                let pace = naming.sample_rate.is_none().then(Pace::default);
+                Sight::Profiled(Box::new(Profiling::live(program, pace)))
+            }
             Err(refusal) => unknown(&refusal),
         }
     }

@@ -35,8 +35,8 @@ const usage = `usage: probe COMMAND
   trees N           build and drop N trees of 8191 nodes in each of two goroutines: nothing but
                     allocations; then say on stderr what CPU time it took
   sampling WORK N   wait until somebody switches heap sampling on from outside; then do 2N rounds
-                    of WORK (trees, or documents: JSON), switching it off for every other one; say
-                    on stderr what CPU time each pair of rounds took, and what each allocated
+                    of WORK (trees, documents: JSON, or hashes: few allocations), switching it off
+                    for every other one; say on stderr what CPU time each pair of rounds took, and what each allocated
   tree              run two children that make garbage, sharing stderr
   prefork N         run N children at once that make garbage for 50 cycles and more, sharing
                     stderr; each and the parent print {"pid": ..., "num_gc": ..., "kept_mib": ...}`

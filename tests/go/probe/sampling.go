@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 // sampling measures what sampling costs a program: with it and without in turn, in one process, so that what else the machine
 // does is the same for both.
 func sampling(work string, pairs int) {
-	round, known := map[string]func(){"trees": manyTrees, "documents": manyDocuments}[work]
+	round, known := map[string]func(){"trees": manyTrees, "documents": manyDocuments, "hashes": manyHashes}[work]
 	if !known {
 		die(usage)
 	}
@@ -22,8 +23,11 @@ func sampling(work string, pairs int) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	// Later than in its first seconds nobody switches it on again.
-	time.Sleep(3 * time.Second)
+	// Whoever switched it on may look at what it costs, and is done with that after the first seconds.
+	for began := time.Now(); time.Since(began) < 5*time.Second; {
+		round()
+		runtime.GC()
+	}
 	rate := runtime.MemProfileRate
 	timed := func(rate int) float64 {
 		runtime.MemProfileRate = rate
@@ -57,6 +61,15 @@ func sampling(work string, pairs int) {
 func manyTrees() {
 	for n := 0; n < 1000; n++ {
 		grown(12)
+	}
+}
+
+// manyHashes computes, and allocates little.
+func manyHashes() {
+	block := make([]byte, 1<<20)
+	for n := 0; n < 100; n++ {
+		block[n] = sha256.Sum256(block)[n%sha256.Size]
+		grown(5)
 	}
 }
 
