@@ -42,8 +42,8 @@ pub(super) struct Writes {
     is_mid_line: bool,
     /// Whether a line went on since the stream was last said to pause.
     is_going_on: bool,
-    /// Whether a cycle was read: scan statistics come only behind one.
-    has_seen_cycle: bool,
+    /// Whether lines have come in other pieces than tokens: somebody stands between who reads and writes them again.
+    is_relayed: bool,
     near_misses: u64,
 }
 
@@ -162,6 +162,7 @@ impl Writes {
     fn take(&mut self, line: &Line, out: &mut Split) {
         let bytes = self.bytes(line);
         if self.take_line(&bytes, line.is_torn(), out) {
+            self.is_relayed |= !line.is_by_tokens();
             self.window.take(&line.pieces);
         } else if line.detached.is_some() {
             self.put_back(line, out);
@@ -189,11 +190,11 @@ impl Writes {
         };
         match trace {
             Trace::Cycle(cycle) => {
-                self.has_seen_cycle = true;
                 self.expected.learn(&cycle);
                 out.cycles.push(Taken { cycle, reassembled });
             }
-            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if !self.has_seen_cycle => {
+            // Scan statistics come only behind a cycle.
+            Trace::Sibling(Sibling::ScanTotal | Sibling::ScanClass) if self.expected.is_empty() => {
                 return false;
             }
             Trace::Sibling(_) => {}

@@ -8,6 +8,8 @@ use gcwatch::culprit::memory::{Memory, MemoryError};
 use gcwatch::culprit::{Bucket, Refusal, Snapshot};
 use proptest::prelude::*;
 
+use crate::chance::cases;
+
 const LIST: u64 = 0x100;
 const CYCLE: u64 = 0x108;
 const LOCK: u64 = 0x110;
@@ -379,7 +381,7 @@ fn globals_that_are_nowhere_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn mutated_buckets_never_panic(

@@ -1,6 +1,7 @@
 //! The pure half of gcwatch, through its public API.
 
 mod buckets;
+mod chance;
 mod detector;
 mod layers;
 mod mixed;

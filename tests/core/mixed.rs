@@ -10,6 +10,7 @@ use gcwatch::trace::{Clock, Cpu, Cycle, Heap, Scan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::runtime::{Go, writes};
 
 fn split<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Split {
@@ -107,7 +108,7 @@ fn process(first: u32, base: u64, figures: &[(u64, u64)]) -> Vec<Cycle> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn lines_that_three_runtimes_mix_come_out_whole_but_for_one_at_most(

@@ -13,6 +13,7 @@ use gcwatch::trace::{Clock, Cpu, Cycle, Heap};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::runtime::{Go, line, writes};
 
 /// A cycle that matters only by its number, its time and its live heap.
@@ -361,7 +362,7 @@ fn program() -> impl Strategy<Value = (Vec<u64>, Vec<String>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn live_and_replayed_a_program_is_the_same((heaps, log) in program()) {

@@ -5,6 +5,7 @@ use gcwatch::trace::{Cycle, Trace, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::runtime::{cycle, line, writes};
 
 /// The stream through a splitter, read by read.
@@ -54,14 +55,6 @@ fn stream() -> impl Strategy<Value = Vec<Vec<u8>>> {
     )
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        cases: 400,
-        ..ProptestConfig::default()
-    }
-}
-
 /// Takes the trace lines out of the stream again: what is left must be the text.
 fn is_interleaved(stream: &[u8], split: &Split) -> bool {
     if split.text.len() + split.trace.len() != stream.len() {
@@ -84,7 +77,7 @@ fn is_interleaved(stream: &[u8], split: &Split) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn any_cycle_printed_reads_back((cycle, go) in cycle()) {
@@ -228,6 +221,26 @@ fn a_line_that_is_surely_the_runtimes_outlasts_a_pause_and_the_text_does_not_wai
             .concat()
             .as_bytes()
     );
+}
+
+#[test]
+fn a_text_that_begins_as_a_line_ends_is_not_taken_for_its_end() {
+    let tokens: Vec<&str> =
+        "gc |7| @|0.125|s |6|%: |0.35|+|1.0|+|0.003| ms clock, |0.71|+|0|/|0.33|/|0|+|0.006| ms cpu, |10|->|12|->|5| MB, |11| MB goal, |0| MB stacks, |0| MB globals, |2| P|\n"
+            .split('|')
+            .collect();
+    let last = tokens.len() - 1;
+    let text = "\nstep 2\n";
+    let own = [&tokens[..last], &[text], &tokens[last..]].concat();
+    let out = split(Edges::Kept, own.iter().map(|write| write.as_bytes()));
+    assert_eq!(out.cycles.len(), 1);
+    assert_eq!(out.text, text.as_bytes());
+    // Who reads and writes again what others write joins it anyhow, and has done so before.
+    let before = tokens[3..].concat();
+    let relayed = [&tokens[..3], &[&before], &tokens[..last], &[text]].concat();
+    let out = split(Edges::Kept, relayed.iter().map(|write| write.as_bytes()));
+    assert_eq!(out.cycles.len(), 2);
+    assert_eq!(out.text, b"step 2\n");
 }
 
 #[test]

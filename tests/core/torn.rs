@@ -8,6 +8,7 @@ use gcwatch::trace::{Clock, Cpu, Cycle, Heap, Scan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::runtime::{Go, cycle, line, writes};
 
 fn split<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> (Split, u64) {
@@ -250,7 +251,7 @@ fn is_in_order(part: &[u8], whole: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn however_lines_are_torn_and_cut_no_byte_is_lost(

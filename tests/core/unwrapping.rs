@@ -5,6 +5,7 @@ use gcwatch::wrapping::Unwrapper;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::runtime::{cycle, line};
 
 /// The log through an unwrapper, read by read.
@@ -113,16 +114,8 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        cases: 300,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn how_a_log_is_cut_into_reads_changes_nothing(pieces in vec(anything().boxed(), 0..20), sizes in vec(1_usize..200, 1..50)) {

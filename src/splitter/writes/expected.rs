@@ -50,6 +50,11 @@ pub(super) struct Said {
 }
 
 impl Expected {
+    /// Whether no cycle was read yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// A cycle was read.
     pub(super) fn learn(&mut self, cycle: &Cycle) {
         let before = self.predecessor(cycle.number, cycle.at);

@@ -113,6 +113,10 @@ impl Writes {
         if line.is_by_tokens() && line.tokens >= 2 && walked.tokens <= line.tokens {
             return None;
         }
+        // Nor does the runtime write more than the end of a line: that is a text that begins with a newline.
+        if line.is_certain() && !self.is_relayed && len < bytes.len() {
+            return None;
+        }
         let piece = self.window.hold(&write[..len - before]);
         line.go_on(piece, walked.place, walked.tokens, walked.len == len);
         if walked.ahead == Ahead::End {
