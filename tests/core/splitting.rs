@@ -224,6 +224,18 @@ fn a_line_that_is_surely_the_runtimes_outlasts_a_pause_and_the_text_does_not_wai
 }
 
 #[test]
+fn a_bar_of_number_signs_does_not_make_a_line_one_of_the_betas_of_1_5() {
+    let tokens: Vec<&str> =
+        "gc |7| @|0.125|s |6|%: |0.35|+|1.0|+|0.003| ms clock, |0.71|+|0|/|0.33|/|0|+|0.006| ms cpu, |10|->|12|->|5| MB, |11| MB goal, |2| P|\n"
+            .split('|')
+            .collect();
+    let bar = [&tokens[..1], &["#", "#"], &tokens[1..]].concat();
+    let out = split(Edges::Kept, bar.iter().map(|write| write.as_bytes()));
+    assert_eq!(out.cycles.len(), 1);
+    assert_eq!(out.text, b"##");
+}
+
+#[test]
 fn a_text_that_begins_as_a_line_ends_is_not_taken_for_its_end() {
     let tokens: Vec<&str> =
         "gc |7| @|0.125|s |6|%: |0.35|+|1.0|+|0.003| ms clock, |0.71|+|0|/|0.33|/|0|+|0.006| ms cpu, |10|->|12|->|5| MB, |11| MB goal, |0| MB stacks, |0| MB globals, |2| P|\n"
