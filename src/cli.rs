@@ -188,7 +188,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
     jsonl: Option<PathBuf>,
 
-    /// Write the verdicts here at the end, as a `JUnit` test suite
+    #[expect(clippy::doc_markdown, reason = "the help shows it as it stands")]
+    /// Write the verdicts here at the end, as a JUnit test suite
     ///
     /// For CI systems that show test results: a test case for each Go process, which fails where it leaks or goes over its
     /// budget, with the table of the lines that leak in it. An inconclusive one fails only where it fails the run
