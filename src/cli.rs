@@ -141,9 +141,9 @@ pub struct Args {
 
     /// One sample for so much allocated memory, with `--culprit on` [default: 128KiB]
     ///
-    /// Less is more exact and costs more: 2 to 7 us a sample, the deeper its stack the more. Where none is given and 128 KiB make
-    /// over 1000 samples in a second of CPU time, it is 512 KiB from then on, as in Go's own profiles: the cost stays below
-    /// 1 %. A rate that the program has already is left alone. Example: `--sample-rate 32KiB`.
+    /// Less is more exact and costs more: 2 to 7 us a sample, the deeper its stack the more. Where no
+    /// size is given and more than 1000 samples come in a second of CPU time, half as many are taken from then on, or a quarter,
+    /// and so on: so they cost less than 1 %. A rate that the program has already is left alone. Example: `--sample-rate 32KiB`.
     #[arg(long, value_name = "SIZE", env = "GCWATCH_SAMPLE_RATE")]
     sample_rate: Option<Size>,
 

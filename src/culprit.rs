@@ -34,6 +34,25 @@ pub struct Snapshot {
     pub buckets: Vec<Bucket>,
 }
 
+impl Snapshot {
+    /// How much that is.
+    pub fn extent(&self) -> Extent {
+        Extent {
+            buckets: self.buckets.len(),
+            samples: self.buckets.iter().map(|bucket| bucket.allocs).sum(),
+        }
+    }
+}
+
+/// How much has been sampled. It can be told also where flushes leave no time for a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many stacks with different sizes of objects there are.
+    pub buckets: usize,
+    /// How many objects were sampled since the program started.
+    pub samples: u64,
+}
+
 /// The sampled objects of one size that one stack allocated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {

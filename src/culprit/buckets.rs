@@ -7,7 +7,7 @@
 
 use super::addresses::Addresses;
 use super::memory::{Cached, Memory, MemoryError, word};
-use super::{Bucket, Refusal, Snapshot};
+use super::{Bucket, Extent, Refusal, Snapshot};
 
 /// `memProfile`, the type of these buckets.
 const MEM_PROFILE: u64 = 1;
@@ -137,6 +137,25 @@ impl Reader {
             buckets: walk.buckets,
         }))
     }
+}
+
+/// How much has been sampled, whatever flushes come meanwhile: what each published of it may be in or not.
+pub fn extent(
+    memory: &impl Memory,
+    addresses: &Addresses,
+    counts: Counts,
+) -> Result<Extent, Refusal> {
+    let cached = Cached::new(memory, MOST_CACHED);
+    let mut extent = Extent::default();
+    let mut next = memory.u64(addresses.buckets)?;
+    // A list without an end comes to that number, too.
+    while next != 0 && extent.buckets < MOST_BUCKETS {
+        let bucket = RawBucket::read(&cached, next, counts)?;
+        extent.buckets += 1;
+        extent.samples = extent.samples.saturating_add(bucket.record[0]);
+        next = bucket.next;
+    }
+    Ok(extent)
 }
 
 /// Looks out for flushes.

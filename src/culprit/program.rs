@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use super::buckets::{Counts, Reader, Reading};
+use super::buckets::{self, Counts, Reader, Reading};
 use super::elf::Image;
 use super::goroutines::{self, Layout};
 use super::locate::{Linked, Located};
 use super::memory::{Cached, Memory, MemoryError};
-use super::{Frame, Refusal, Snapshot};
+use super::{Extent, Frame, Refusal, Snapshot};
 
 /// What is kept of the program's file while it is watched.
 const MOST_CACHED: usize = 16 << 20;
@@ -221,11 +221,7 @@ impl Program {
     /// The heap profile as of the end of the last GC cycle but one, as the program's own would be. It is read while the
     /// program runs, again if it was disturbed; at most about half a second goes into the pauses between.
     pub fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let counts = if self.located.version.minor() >= 27 {
-            Counts::Two
-        } else {
-            Counts::Four
-        };
+        let counts = self.counts();
         let mut strange = 0;
         for attempt in 0..TRIES {
             let mut reader = self.reader.borrow_mut();
@@ -238,6 +234,19 @@ impl Program {
             thread::sleep(LONGEST_PAUSE.min(SHORTEST_PAUSE * attempt));
         }
         Err(Refusal::Busy)
+    }
+
+    /// How much has been sampled: see [`Extent`].
+    pub fn extent(&self) -> Result<Extent, Refusal> {
+        buckets::extent(&self.memory, &self.located.addresses, self.counts())
+    }
+
+    fn counts(&self) -> Counts {
+        if self.located.version.minor() >= 27 {
+            Counts::Two
+        } else {
+            Counts::Four
+        }
     }
 
     /// What is at an address of a stack: the innermost inlined function first. The runtime keeps an address for each

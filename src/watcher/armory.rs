@@ -63,14 +63,16 @@ impl Armory {
     /// Looks for programs that are new, and at those whose start-up may have set the rate back.
     pub(super) fn look(&mut self) {
         let kin = kin(self.command);
-        self.found.retain(|pid, _| kin.contains(pid));
+        // Whoever outlives its parent is nobody's kin any more, and is to be disarmed in the end.
+        self.found.retain(|pid, found| {
+            kin.contains(pid) || (found.is_open() && file_of(*pid) == Some(found.file))
+        });
         for pid in kin {
-            let Ok(file) = fs::metadata(format!("/proc/{pid}/exe")) else {
+            let Some(file) = file_of(pid) else {
                 // Of a kernel's thread, of a process that has ended, or not ours to see, which opening it will say.
                 self.refuse(pid);
                 continue;
             };
-            let file = (file.dev(), file.ino());
             let known = self.found.get(&pid).filter(|found| found.file == file);
             if known.is_none() {
                 let found = Found {
@@ -114,6 +116,10 @@ impl Armory {
 }
 
 impl Found {
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     fn settle(&mut self, pid: i32, rate: u64) {
         if self.since.elapsed() > SETTLING {
             return;
@@ -124,6 +130,12 @@ impl Found {
             State::Open(program) => arm(program, rate),
         }
     }
+}
+
+/// The file of a program that runs.
+fn file_of(pid: i32) -> Option<FileId> {
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 fn open(pid: i32, rate: u64) -> State {

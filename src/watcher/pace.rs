@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use super::family::cpu_time;
-use crate::culprit::{Program, Snapshot};
+use crate::culprit::Program;
+use crate::wording::real;
 
-/// Bytes between samples, where nobody asked for another number.
+/// Bytes between samples to begin with, where nobody asked for another number.
 pub(super) const FINE: u64 = 128 << 10;
 
-/// The same where that makes too many samples: what Go itself has (`runtime/mprof.go`, `MemProfileRate`).
-const COARSE: u64 = 512 << 10;
-
 /// So many samples may come in a second of CPU time. One costs 2 to 7 us, nearly all of it the walk along the stack.
-const MOST_A_SECOND: u32 = 1000;
+const MOST_A_SECOND: f64 = 1000.0;
 
 /// In less CPU time a burst of samples would be taken for the pace.
 const LEAST_CPU: Duration = Duration::from_millis(200);
@@ -25,31 +23,37 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Samples the program more coarsely if there were too many samples since the last look; says whether it did, after which
-    /// there is nothing more to look for.
-    pub(super) fn slow_down(&mut self, program: &mut Program, snapshot: &Snapshot) -> bool {
-        let samples = snapshot.buckets.iter().map(|bucket| bucket.allocs).sum();
-        let is_slower = cpu_time(program.pid()).is_some_and(|cpu| self.is_too_fast(samples, cpu))
-            && matches!(program.rearm(COARSE), Ok(true));
-        if is_slower {
+    /// Samples the program more coarsely if there were too many samples since the last look.
+    pub(super) fn slow_down(&mut self, program: &mut Program, samples: u64) {
+        let cpu = cpu_time(program.pid());
+        let excess = cpu.map_or(1, |cpu| self.excess(samples, cpu));
+        if excess > 1
+            && let Ok(rate) = program.rate()
+            && program.rearm(rate.saturating_mul(excess)) == Ok(true)
+        {
             tracing::info!(
                 pid = program.pid(),
-                rate = COARSE,
-                "sampling is coarser: it would cost over 1 %"
+                rate = rate * excess,
+                "it is sampled more coarsely"
             );
         }
-        is_slower
     }
 
-    /// Whether there were too many since the last time that it could be told.
-    fn is_too_fast(&mut self, samples: u64, cpu: Duration) -> bool {
+    /// How many times too many there were since the last time that it could be told, as a power of two.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is no less than 0, and a cast of floats saturates"
+    )]
+    fn excess(&mut self, samples: u64, cpu: Duration) -> u64 {
         let spent = cpu.saturating_sub(self.cpu);
         if spent < LEAST_CPU {
-            return false;
+            return 1;
         }
-        let more = samples.saturating_sub(self.samples);
+        let more = real(samples.saturating_sub(self.samples));
         *self = Self { samples, cpu };
-        Duration::from_secs(more) > spent * MOST_A_SECOND
+        let times = (more / spent.as_secs_f64() / MOST_A_SECOND).ceil() as u64;
+        times.max(1).next_power_of_two()
     }
 }
 
@@ -58,14 +62,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_too_fast_where_there_are_over_a_thousand_samples_in_a_second_of_cpu() {
+    fn there_are_too_many_from_a_thousand_in_a_second_of_cpu_on() {
         let ms = Duration::from_millis;
         let mut pace = Pace::default();
-        assert!(!pace.is_too_fast(500, ms(500)));
+        assert_eq!(pace.excess(500, ms(500)), 1);
         // Much comes in little time, and more time tells that it was not much.
-        assert!(!pace.is_too_fast(800, ms(600)));
-        assert!(!pace.is_too_fast(900, ms(1000)));
-        assert!(!pace.is_too_fast(5900, ms(6000)));
-        assert!(pace.is_too_fast(6920, ms(7000)));
+        assert_eq!(pace.excess(800, ms(600)), 1);
+        assert_eq!(pace.excess(900, ms(1000)), 1);
+        assert_eq!(pace.excess(5900, ms(6000)), 1);
+        assert_eq!(pace.excess(6920, ms(7000)), 2);
+        assert_eq!(pace.excess(9620, ms(8000)), 4);
+        assert_eq!(pace.excess(9620 + 7200, ms(9000)), 8);
     }
 }

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use crate::culprit::growth::{self, ExactLive, Finding, Ranking};
 use crate::culprit::history::History;
 use crate::culprit::pprof::{About, Profile, read_profile, write_profile};
-use crate::culprit::{Bucket, Frame, Program, Refusal, Snapshot, scale};
+use crate::culprit::{Bucket, Extent, Frame, Program, Refusal, Snapshot, scale};
 
 /// Profiles are taken no more often than this, and so rarely that their reading takes a hundredth of the time at most.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -102,27 +102,15 @@ impl Profiling {
             Source::Live { program, .. } => (take_live(program, &self.history), INTERVAL),
             Source::Served(served) => (served.take().map(|taken| (taken, None)), SERVED_INTERVAL),
         };
+        let mut extent = None;
         match taken {
             Ok((snapshot, goroutines)) => {
+                extent = Some(snapshot.extent());
                 self.trouble = None;
-                let is_too_large = snapshot.buckets.len() > MOST_BUCKETS;
                 tracing::debug!(cycle = snapshot.cycle, buckets = snapshot.buckets.len(), took = ?began.elapsed(), "a profile");
-                if let Source::Live { program, pace } = &mut self.source
-                    && pace
-                        .as_mut()
-                        .is_some_and(|pace| pace.slow_down(program, &snapshot))
-                {
-                    *pace = None;
-                }
                 // A profile of nothing is one of a time when nothing was sampled.
                 if snapshot.rate > 0 {
                     self.history.push(at, snapshot, goroutines);
-                }
-                if is_too_large {
-                    self.end();
-                    self.trouble = Some(format!(
-                        "it allocates from more than {MOST_BUCKETS} stacks: sampling ended there"
-                    ));
                 }
             }
             Err(trouble) => {
@@ -130,11 +118,31 @@ impl Profiling {
                 self.trouble = Some(trouble);
             }
         }
+        self.look_at_the_price(extent);
         if let Source::Live { program, .. } = &self.source {
             self.live = exact_live(program).or(self.live);
         }
         let now = Instant::now();
         self.due = Some(now + interval.max((now - began) * READING_SHARE));
+    }
+
+    /// What sampling costs the program: ends it, or samples more coarsely, where that is too much. `extent` is what was read
+    /// last, if it could be.
+    fn look_at_the_price(&mut self, extent: Option<Extent>) {
+        let Source::Live { program, pace } = &mut self.source else {
+            return;
+        };
+        let Some(extent) = extent.or_else(|| program.extent().ok()) else {
+            return;
+        };
+        if extent.buckets > MOST_BUCKETS {
+            self.end();
+            self.trouble = Some(format!(
+                "it allocates from more than {MOST_BUCKETS} stacks: sampling ended there"
+            ));
+        } else if let Some(pace) = pace {
+            pace.slow_down(program, extent.samples);
+        }
     }
 
     /// The rise that is flagged began then.

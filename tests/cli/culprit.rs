@@ -472,34 +472,6 @@ fn a_small_rise_is_looked_for_in_bytes_where_the_memory_tells_them() {
     }
 }
 
-/// 128 KiB to a sample, but for a program that would notice.
-#[test]
-fn a_program_that_allocates_much_is_sampled_more_coarsely() {
-    let runs = [
-        ("trees", &[][..], 512 << 10),
-        ("documents", &[], 512 << 10),
-        ("hashes", &[], 128 << 10),
-        ("trees", &["--sample-rate=128KiB"], 128 << 10),
-    ];
-    let runs = RELEASES.iter().zip(runs).map(|(release, run)| {
-        let (work, options, rate) = run;
-        let running = Gcwatch::new(["--culprit=on"])
-            .options(options)
-            .watch(go(release, "tests/go/probe"), ["sampling", work, "1"])
-            .start();
-        (release, work, rate, running)
-    });
-    for (release, work, rate, running) in runs.collect::<Vec<_>>() {
-        let done = running.finish().exits(0);
-        let said = format!("bytes a round, {rate} to a sample");
-        assert!(
-            done.stderr().contains(&said),
-            "go{release} {work}: no {said:?} in {}",
-            done.stderr()
-        );
-    }
-}
-
 #[test]
 fn what_cannot_be_asked_for_together_is_said() {
     for (options, text) in [

@@ -14,6 +14,7 @@ mod logs;
 mod processes;
 mod replay;
 mod reports;
+mod sampling;
 mod services;
 mod signs;
 mod support;
