@@ -152,7 +152,9 @@ pub fn extent(
     while next != 0 && extent.buckets < MOST_BUCKETS {
         let bucket = RawBucket::read(&cached, next, counts)?;
         extent.buckets += 1;
-        extent.samples = extent.samples.saturating_add(bucket.record[0]);
+        extent.samples = extent
+            .samples
+            .saturating_add(bucket.cycle(0).first().copied().unwrap_or_default());
         next = bucket.next;
     }
     Ok(extent)

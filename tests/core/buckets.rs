@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use gcwatch::culprit::addresses::Addresses;
-use gcwatch::culprit::buckets::{Counts, Reader, Reading};
+use gcwatch::culprit::buckets::{Counts, MOST_BUCKETS, Reader, Reading, extent};
 use gcwatch::culprit::memory::{Memory, MemoryError};
-use gcwatch::culprit::{Bucket, Refusal, Snapshot};
+use gcwatch::culprit::{Bucket, Extent, Refusal, Snapshot};
 use proptest::prelude::*;
 
 use crate::chance::cases;
@@ -175,6 +175,25 @@ fn published_counts_are_read_in_both_layouts() {
     }
     let empty = Fake::new(Counts::Two, &[]);
     assert_eq!(quiet(empty.read()).buckets, []);
+}
+
+#[test]
+fn how_much_was_sampled_is_told_while_a_flush_is_under_way_too() {
+    for counts in [Counts::Four, Counts::Two] {
+        let mut fake = Fake::new(counts, &RECORDS);
+        fake.flush(0, 1);
+        fake.is_locked = true;
+        assert!(matches!(fake.read(), Ok(Reading::Disturbed)));
+        assert_eq!(
+            extent(&fake.memory(), &addresses(), counts),
+            Ok(Extent {
+                buckets: 5,
+                samples: fake.published().iter().map(|bucket| bucket.allocs).sum(),
+            })
+        );
+    }
+    let endless = extent(&Endless, &addresses(), Counts::Two);
+    assert_eq!(endless.map(|extent| extent.buckets), Ok(MOST_BUCKETS));
 }
 
 #[test]
@@ -402,5 +421,6 @@ proptest! {
         for _ in 0..2 {
             let _ = reader.read(&memory, &addresses(), counts);
         }
+        let _ = extent(&memory, &addresses(), counts);
     }
 }
