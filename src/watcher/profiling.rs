@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::fetch::ProfileUrl;
 use super::pace::Pace;
 use crate::culprit::growth::{self, ExactLive, Finding, Ranking};
@@ -14,7 +16,7 @@ use crate::culprit::history::History;
 use crate::culprit::pprof::{About, Profile, read_profile, write_profile};
 use crate::culprit::{Bucket, Extent, Frame, Program, Refusal, Snapshot, scale};
 
-/// Profiles are taken no more often than this, and so rarely that their reading takes a hundredth of the time at most.
+/// Profiles are taken no more often than this, and so rarely that reading them takes a hundredth of a processor at most.
 const INTERVAL: Duration = Duration::from_secs(1);
 const READING_SHARE: u32 = 100;
 
@@ -97,7 +99,7 @@ impl Profiling {
         if self.is_over {
             return;
         }
-        let began = Instant::now();
+        let (began, worked) = (Instant::now(), cpu_time());
         let (taken, interval) = match &mut self.source {
             Source::Live { program, .. } => (take_live(program, &self.history), INTERVAL),
             Source::Served(served) => (served.take().map(|taken| (taken, None)), SERVED_INTERVAL),
@@ -122,8 +124,12 @@ impl Profiling {
         if let Source::Live { program, .. } = &self.source {
             self.live = exact_live(program).or(self.live);
         }
-        let now = Instant::now();
-        self.due = Some(now + interval.max((now - began) * READING_SHARE));
+        // What the program serves is its own work, which only the clock shows.
+        let took = match &self.source {
+            Source::Live { .. } => cpu_time().saturating_sub(worked),
+            Source::Served(_) => began.elapsed(),
+        };
+        self.due = Some(Instant::now() + interval.max(took * READING_SHARE));
     }
 
     /// What sampling costs the program: ends it, or samples more coarsely, where that is too much. `extent` is what was read
@@ -233,6 +239,11 @@ impl Profiling {
             Source::Served(served) => served.frames(pc),
         }
     }
+}
+
+/// What this thread has worked.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// The goroutines where they could be counted.

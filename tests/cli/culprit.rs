@@ -205,7 +205,9 @@ fn goroutines_are_named_by_who_starts_them() {
     let place = format!("main.(*hub).subscribe {file}:{number}\n");
     for run in runs {
         let (name, process, done) = run.finish();
-        let first = &culprits(&process)[0];
+        let first = culprits(&process)
+            .first()
+            .unwrap_or_else(|| panic!("{name}: {process}"));
         assert_eq!(first["kind"], "goroutine", "{name}: {process}");
         assert!(
             first["growth_goroutines"].as_u64() > Some(1000),

@@ -12,8 +12,17 @@ use crate::support::{Gcwatch, go, go_with, probe};
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// Waits for the number of a process, which a script writes into this file.
-fn pid(file: &Path) -> i32 {
+/// A process that the test ends, also where it fails.
+struct Ours(i32);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGTERM);
+    }
+}
+
+/// Waits for a process whose number a script writes into this file.
+fn told(file: &Path) -> Ours {
     let mut found = None;
     wait_until("the script tells a process", || {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -21,7 +30,7 @@ fn pid(file: &Path) -> i32 {
         found.is_some()
     });
     let found = found.unwrap_or_default();
-    found.parse().expect("a number")
+    Ours(found.parse().expect("a number"))
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -33,8 +42,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Bytes from one sample to the next; `None` where it cannot be told (yet).
-fn rate(pid: i32) -> Option<u64> {
-    Program::open(pid).ok()?.rate().ok()
+fn rate(process: &Ours) -> Option<u64> {
+    Program::open(process.0).ok()?.rate().ok()
 }
 
 /// 128 KiB to a sample, but for a program that would notice.
@@ -77,10 +86,10 @@ fn sampling_ends_above_fifty_thousand_stacks() {
             program.display()
         ))
         .start();
-    let stacks = pid(&file);
-    wait_until("sampling is on", || rate(stacks) == Some(1024));
-    wait_until("sampling is off again", || rate(stacks) == Some(0));
-    kill(Pid::from_raw(stacks), Signal::SIGTERM).expect("it runs");
+    let stacks = told(&file);
+    wait_until("sampling is on", || rate(&stacks) == Some(1024));
+    wait_until("sampling is off again", || rate(&stacks) == Some(0));
+    drop(stacks);
     running.finish().dies_of(Signal::SIGTERM);
 }
 
@@ -97,11 +106,9 @@ fn sampling_ends_with_gcwatch() {
         ))
         .start_fed();
     let (running, input) = running;
-    let shop = pid(&file);
-    wait_until("sampling is on", || rate(shop) == Some(128 << 10));
+    let shop = told(&file);
+    wait_until("sampling is on", || rate(&shop) == Some(128 << 10));
     drop(input);
     running.finish().exits(1);
-    let left = rate(shop);
-    kill(Pid::from_raw(shop), Signal::SIGTERM).expect("it runs");
-    assert_eq!(left, Some(0));
+    assert_eq!(rate(&shop), Some(0));
 }
