@@ -54,12 +54,21 @@ pub(super) fn rises_too_short(stretch: &Stretch) -> Option<Margin> {
     (index >= WHAT_A_RISE_IS && span.has > 0.0 && !span.is_met()).then_some(span)
 }
 
-/// What is asked of N rises in a row, in windows of any length, at that moment. Once the run is over that is not the
-/// load, the last of them: a leak that came with more of it is one, and no steadier time will show it better.
-pub(super) fn steady(moment: Moment) -> &'static [Condition] {
-    match moment {
-        Moment::Running => &STEADY,
-        Moment::Ended => &STEADY[..STEADY.len() - 1],
+/// Why a rise that the run ended in is none any more, or not its own doing, where all else is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lately {
+    /// It had nearly stopped.
+    Stopped,
+    /// It came with more load.
+    WithLoad,
+}
+
+/// Whether a stretch was a rise worth an alarm until lately, and what it is no more.
+pub(super) fn until_lately(stretch: &Stretch) -> Option<Lately> {
+    match unmet(&STEADY, 0, stretch)? {
+        (index, _) if index < WHAT_IT_WAS => None,
+        (WHAT_IT_WAS, _) => Some(Lately::Stopped),
+        _ => Some(Lately::WithLoad),
     }
 }
 
@@ -71,8 +80,8 @@ pub(super) const STEADY: [Condition; 9] = [
     NEW_TERRITORY,
     CLEAR_OF_NOISE,
     NOT_SLOWING,
-    RISING_AT_THE_END,
     NOT_SLOWER_THAN_BEFORE,
+    RISING_AT_THE_END,
     UNDER_STEADY_LOAD,
 ];
 
@@ -84,12 +93,15 @@ pub(super) const DOUBLING: [Condition; 8] = [
     NEW_TERRITORY,
     CLEAR_OF_NOISE,
     NOT_SLOWING,
-    RISING_AT_THE_END,
     NOT_SLOWER_THAN_BEFORE,
+    RISING_AT_THE_END,
 ];
 
 /// So many conditions say what a rise is; the next ones, whether it is worth an alarm.
 pub(super) const WHAT_A_RISE_IS: usize = 2;
+
+/// So many say that it was worth one until lately; the last ones, that it goes on and does so by itself.
+const WHAT_IT_WAS: usize = 7;
 
 const RISING: Condition = Condition {
     name: "rising",
@@ -133,16 +145,16 @@ const NOT_SLOWING: Condition = Condition {
     margin: not_slowing,
 };
 
-const RISING_AT_THE_END: Condition = Condition {
-    name: "still rising at its end",
-    reason: "what has just become full does not show in the floors yet",
-    margin: rising_at_the_end,
-};
-
 const NOT_SLOWER_THAN_BEFORE: Condition = Condition {
     name: "as fast as before it",
     reason: "the later part of a warm-up looks straight by itself",
     margin: not_slower_than_before,
+};
+
+const RISING_AT_THE_END: Condition = Condition {
+    name: "still rising at its end",
+    reason: "what has just become full does not show in the floors yet",
+    margin: rising_at_the_end,
 };
 
 /// A rise must last this many times as long as the longest that was given back: half as long again is no sawtooth.
@@ -150,10 +162,10 @@ const BEYOND_SWING: f64 = 1.5;
 
 /// While the program runs a rise must last one more least span for each time that the heap has grown by this share of
 /// itself. What a program builds up as it starts multiplies its heap; a leak adds to a heap that is there.
-const GROWTH_PER_SPAN: f64 = 2.0 / 3.0;
+const GROWTH_PER_SPAN: f64 = 0.5;
 
 /// A heap below this, in steps of the trace (MiB), is counted as this: from nothing every rise is many times the heap.
-const GROWTH_FROM: f64 = 20.0;
+const GROWTH_FROM: f64 = 24.0;
 
 /// But so many least spans are always enough: few programs take longer to fill what they fill at that pace.
 const MOST_SPANS: f64 = 4.0;
@@ -177,8 +189,9 @@ const STEADY_SHARE: f64 = 0.5;
 /// wait for a good moment, and what has just become full has none.
 const STEADY_AT_THE_END: f64 = 0.9;
 
-/// As much as that once the run is over: there is no better moment to wait for, and the end is short and noisy.
-const STEADY_AT_LAST: f64 = 0.3;
+/// As much as that once the run is over: there is no better moment to wait for, and the end is short and noisy. But a
+/// run that ends just behind a fill ends in the last third of a rise, too.
+const STEADY_AT_LAST: f64 = 0.5;
 
 /// How far back the very end is compared with, as a share of the whole stretch.
 const END: f64 = 0.25;

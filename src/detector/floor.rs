@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::baseline::{Baseline, Compared, Trend};
 use super::candidates::Candidates;
 use super::change::{Change, Growth};
-use super::conditions::{self, Condition, DOUBLING};
+use super::conditions::{self, Condition, DOUBLING, Lately, STEADY};
 use super::evidence::{Evidence, HeldBack, Margin};
 use super::ladder::{Ladder, Window};
 use super::stretch::{Moment, Stretch, Terms};
@@ -230,6 +230,9 @@ impl FloorRule {
         if let Some(climb) = self.rise_at_last() {
             return Verdict::Leak(Leak::Floor(climb.rise));
         }
+        if let Some(why) = self.risen_until_lately() {
+            return Verdict::Inconclusive(why);
+        }
         match self.clean() {
             Ok(clean) => Verdict::Clean(clean),
             // That it is rising tells more than that it is too early.
@@ -279,6 +282,26 @@ impl FloorRule {
                 * crate::wording::real(MIB)
                 / observed.max(TRACE_CLOCK),
             sight: Sight::Floors(late.map(|(middle, end)| (middle.floor, end.floor))),
+        })
+    }
+
+    /// The largest rise that would be a leak, had it not nearly stopped before the run ended or come with more load. Neither
+    /// tells that nothing leaks.
+    fn risen_until_lately(&self) -> Option<Inconclusive> {
+        let terms = self.terms(Moment::Ended);
+        let (rise, lately) = (0..self.ladder.levels())
+            .flat_map(|level| stretches(&self.ladder, level, self.rises, terms))
+            .filter(|(_, stretch)| stretch.steps == self.rises)
+            .filter_map(|(_, stretch)| {
+                let lately = conditions::until_lately(&stretch)?;
+                let (first, last) = (stretch.first_floor, stretch.last_floor);
+                let rise = Size::from_bytes(last.bytes().saturating_sub(first.bytes()));
+                Some((rise, lately))
+            })
+            .max_by_key(|&(rise, _)| rise)?;
+        Some(match lately {
+            Lately::Stopped => Inconclusive::Stopped { rise },
+            Lately::WithLoad => Inconclusive::WithLoad { rise },
         })
     }
 
@@ -342,7 +365,7 @@ fn stretches(
     rises: usize,
     terms: Terms,
 ) -> impl Iterator<Item = (&'static [Condition], Stretch<'_>)> {
-    let steady: Form = (conditions::steady(terms.moment), rises);
+    let steady: Form = (&STEADY, rises);
     let doubling: Form = (&DOUBLING, rises / 2);
     Ladder::groupings(level)
         .flat_map(move |grouping| {

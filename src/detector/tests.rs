@@ -36,7 +36,7 @@ fn a_slow_leak_under_noise_is_flagged_once_and_stays() {
     let (detector, changes) = watch(
         &config(),
         100,
-        (0..600).map(|cycle| 20 + cycle / 20 + cycle * 7 % 5),
+        (0..600).map(|cycle| 40 + cycle / 20 + cycle * 7 % 5),
     );
     let [Change::Flagged(rise)] = changes.as_slice() else {
         panic!("one flag, not {changes:?}");
@@ -53,7 +53,7 @@ fn a_slow_leak_under_noise_is_flagged_once_and_stays() {
 
 #[test]
 fn a_heap_that_doubles_every_cycle_is_flagged_after_four() {
-    let (_, changes) = watch(&config(), 20_000, [3, 7, 14, 29]);
+    let (_, changes) = watch(&config(), 22_000, [3, 7, 14, 29]);
     assert!(matches!(changes.as_slice(), [Change::Flagged(rise)] if rise.floors.len() == 4));
 }
 

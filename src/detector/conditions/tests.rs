@@ -100,17 +100,17 @@ fn needed_after(longest_swing: f64, floors: &[u64]) -> (f64, f64) {
 
 #[test]
 fn the_more_of_the_heap_is_new_the_longer_the_rise_must_last_while_the_program_runs() {
-    assert_eq!(needed(60, 70), (25.0, 20.0), "a sixth of the heap");
-    assert_eq!(needed(60, 100), (40.0, 20.0), "two thirds of it");
-    assert_eq!(needed(60, 140), (60.0, 20.0));
+    assert_eq!(needed(60, 66), (24.0, 20.0), "a tenth of the heap");
+    assert_eq!(needed(60, 90), (40.0, 20.0), "half of it");
+    assert_eq!(needed(60, 120), (60.0, 20.0));
     assert_eq!(needed(60, 600), (80.0, 20.0), "but no longer than this");
-    assert_eq!(needed(1, 11), (35.0, 20.0), "from 1 as from 20 MiB");
+    assert_eq!(needed(1, 13), (40.0, 20.0), "from 1 as from 24 MiB");
 }
 
 #[test]
 fn a_rise_must_outlast_what_the_process_gave_back() {
-    assert_eq!(needed_after(30.0, &[60, 100]), (45.0, 45.0));
-    assert_eq!(needed_after(2.0, &[60, 100]), (40.0, 20.0));
+    assert_eq!(needed_after(30.0, &[60, 90]), (45.0, 45.0));
+    assert_eq!(needed_after(2.0, &[60, 90]), (40.0, 20.0));
     let at_one_moment = |stretch: &Stretch| {
         let mut free = stretch.clone();
         free.terms.min_span = 0.0;
@@ -131,8 +131,8 @@ fn a_rise_lasts_to_the_end_of_its_last_window() {
 
 #[test]
 fn one_tie_is_rounding_and_two_are_held_back() {
-    assert!(unmet(6.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
-    assert_eq!(unmet(6.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
+    assert!(unmet(7.0, 1, &[10, 12, 12, 14, 16, 18, 20]).is_empty());
+    assert_eq!(unmet(7.0, 1, &[10, 12, 12, 14, 14, 16, 18]), ["rising"]);
 }
 
 #[test]
@@ -235,8 +235,8 @@ fn a_floor_that_wanders_under_wide_noise_is_held_back() {
             .map(|floor| [ceiling, floor])
             .concat()
     };
-    assert!(unmet(3.0, 2, &noisy(60)).is_empty());
-    assert_eq!(unmet(3.0, 2, &noisy(200)), ["clear of the noise"]);
+    assert!(unmet(4.0, 2, &noisy(60)).is_empty());
+    assert_eq!(unmet(4.0, 2, &noisy(200)), ["clear of the noise"]);
 }
 
 #[test]
@@ -268,6 +268,20 @@ fn a_plateau_at_the_very_end_is_held_back() {
             );
         });
     });
+}
+
+#[test]
+fn once_the_run_is_over_what_rises_at_less_than_half_of_its_rate_has_stopped() {
+    let lately = |live: &[u64]| {
+        on(14.0, 1, RISES, live, |stretch| {
+            at_last(stretch, until_lately)
+        })
+    };
+    assert_eq!(lately(&[100, 120, 140, 160, 190, 206, 210]), None, "a leak");
+    let stopped = [100, 120, 140, 160, 220, 222, 224];
+    assert_eq!(lately(&stopped), Some(Lately::Stopped));
+    let never = [100, 140, 170, 190, 200, 202, 204];
+    assert_eq!(lately(&never), None, "it slowed all the time");
 }
 
 #[test]

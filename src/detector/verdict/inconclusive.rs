@@ -52,8 +52,13 @@ pub enum Inconclusive {
         /// How much higher the highest live heap of the last third is than that of the middle third.
         by: Size,
     },
-    /// A rise was flagged and had stopped when the run ended, too late to be withdrawn.
+    /// The floor rose like that of a leak, flagged or not, and had stopped when the run ended, too late to tell more.
     Stopped {
+        /// How far the floor had risen.
+        rise: Size,
+    },
+    /// The floor rose like that of a leak when the run ended, but the load grew meanwhile.
+    WithLoad {
         /// How far the floor had risen.
         rise: Size,
     },
@@ -112,6 +117,10 @@ impl fmt::Display for Inconclusive {
             Self::Stopped { rise } => write!(
                 f,
                 "rose by {rise}, had stopped when the run ended: run longer"
+            ),
+            Self::WithLoad { rise } => write!(
+                f,
+                "rose by {rise} while the load grew: run longer, under a steady load"
             ),
         }
     }
@@ -191,6 +200,10 @@ mod tests {
             (
                 Inconclusive::Stopped { rise: mib(9) },
                 "rose by 9 MiB, had stopped when the run ended: run longer",
+            ),
+            (
+                Inconclusive::WithLoad { rise: mib(9) },
+                "rose by 9 MiB while the load grew: run longer, under a steady load",
             ),
         ] {
             let verdict = Verdict::Inconclusive(why);

@@ -75,7 +75,7 @@ func main() {
 			audit()
 			audit()
 		case "goroutines":
-			for i := 0; i < 10; i++ {
+			for i := 0; i < 5; i++ {
 				subscriptions.subscribe(make(chan int))
 			}
 		}
