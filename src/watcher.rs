@@ -7,6 +7,7 @@ mod fetch;
 mod identify;
 mod pace;
 mod profiling;
+mod suspects;
 mod witness;
 
 use std::io;

@@ -20,7 +20,8 @@ const EARLY: Duration = Duration::from_millis(30);
 /// A contradiction counts for so many cycles.
 const RECENT: u32 = 12;
 
-/// An image that others were excluded for must be the only one so often.
+/// An image that others were excluded for must be the only one so often, and its memory must have said what the lines say so
+/// often, and that of each other one something else: a line may have been read with the numbers of another.
 const SURE: u32 = 3;
 
 /// So many cycles are compared with what memory says.
@@ -35,12 +36,34 @@ pub(super) struct Trail {
     /// When it started at the latest, since boot.
     start: Duration,
     cycles: u32,
-    /// The only image that fitted, and when we looked, on the clock of arrivals.
-    fits: Option<(Image, Duration)>,
+    /// When its last line came, on the clock of arrivals.
+    last: Duration,
+    fits: Option<Fit>,
     /// In how many looks in a row that one was the only one.
     streak: u32,
-    /// Images that it seems not to be, though it began with them, and at which of its cycles that was seen.
-    contradicted: Vec<(Image, u32)>,
+    /// What was compared with the memory of images that began with it.
+    compared: Vec<Compared>,
+}
+
+/// What the memory of an image said of the lines.
+#[derive(Clone, Copy, Debug)]
+struct Compared {
+    image: Image,
+    /// How often the same, since it last said something else.
+    agreed: u32,
+    /// How often lately something else, and at which cycle last.
+    contradicted: u32,
+    at: u32,
+}
+
+/// The only image that fitted.
+#[derive(Clone, Copy, Debug)]
+struct Fit {
+    image: Image,
+    /// When the images were listed, on the clock of arrivals.
+    listed: Duration,
+    /// Whether what was excluded was so for good.
+    is_sure: bool,
 }
 
 impl Trail {
@@ -48,20 +71,26 @@ impl Trail {
         Self {
             start: Duration::MAX,
             cycles: 0,
+            last: Duration::ZERO,
             fits: None,
             streak: 0,
-            contradicted: Vec::new(),
+            compared: Vec::new(),
         }
     }
 
-    /// A cycle of it came at `arrived`; it started at `start` at the latest, since boot. Says which image it is once that is
-    /// certain: only one fitted, and the process has written since we looked, so that it was among those that we saw.
-    pub(super) fn cycle(&mut self, arrived: Duration, start: Duration) -> Option<Image> {
+    /// A cycle of it came at `arrived`; it started at `start` at the latest, since boot.
+    pub(super) fn cycle(&mut self, arrived: Duration, start: Duration) {
         self.cycles = self.cycles.saturating_add(1);
         self.start = self.start.min(start);
-        let (image, looked) = self.fits?;
-        let is_sure = self.contradicted.is_empty() || self.streak >= SURE;
-        (is_sure && arrived > looked && self.may_be(&image, LATE)).then_some(image)
+        self.last = arrived;
+    }
+
+    /// Which image it is, once that is certain: only one fitted, and the process has written since the images were listed, so
+    /// that it was among them.
+    pub(super) fn found(&self) -> Option<Image> {
+        let fit = self.fits?;
+        (fit.is_sure && self.last > fit.listed && self.may_be(&fit.image, LATE))
+            .then_some(fit.image)
     }
 
     /// Whether this cycle is a reason to look at the images again.
@@ -74,17 +103,26 @@ impl Trail {
         self.cycles <= PATIENT
     }
 
-    /// Takes what a look showed, which was over at `looked`.
-    pub(super) fn look(&mut self, images: &[Image], looked: Duration) {
+    /// Looks which of the images that were there at `listed` it may be.
+    pub(super) fn look(&mut self, images: &[Image], listed: Duration) {
         let only = |late| {
             let mut fitting = self.fitting(images, late);
             fitting.next().filter(|_| fitting.next().is_none())
         };
         let prompt = || only(PROMPT).filter(|_| self.cycles >= SEVERAL);
         let fits = only(LATE).or_else(prompt).copied();
-        let is_same = fits.is_some() && fits == self.fits.map(|(image, _)| image);
+        let is_same = fits.is_some() && fits == self.fits.map(|fit| fit.image);
         self.streak = if is_same { self.streak + 1 } else { 1 };
-        self.fits = fits.map(|image| (image, looked));
+        let is_left = self.suspects(images).take(2).count() == 1;
+        let is_sure = |image: &Image| {
+            let agreed = self.of(image).map_or(0, |compared| compared.agreed);
+            !self.was_compared() || is_left && agreed > 0 || self.streak.min(agreed) >= SURE
+        };
+        self.fits = fits.map(|image| Fit {
+            image,
+            listed,
+            is_sure: is_sure(&image),
+        });
     }
 
     /// The images that began when it did.
@@ -93,16 +131,48 @@ impl Trail {
         images.iter().filter(fits).copied()
     }
 
-    /// What these images' memory says is not what the last cycle's line says. For a while they count as excluded: not for
-    /// ever, since of processes that print at the same moment a line may be taken for another's.
-    pub(super) fn contradicted_by(&mut self, images: impl IntoIterator<Item = Image>) {
-        let cycles = self.cycles;
-        self.contradicted
-            .retain(|(_, at)| cycles.saturating_sub(*at) < RECENT);
-        for image in images {
-            self.contradicted.retain(|(known, _)| *known != image);
-            self.contradicted.push((image, cycles));
+    /// Whether it was compared with the memory of any image.
+    pub(super) fn was_compared(&self) -> bool {
+        !self.compared.is_empty()
+    }
+
+    /// Whether these images' memory says what the last cycle's line says. Where it does not, they count as excluded for a
+    /// while: not for ever, since of processes that print at the same moment a line may be taken for another's.
+    pub(super) fn compared(&mut self, images: impl IntoIterator<Item = (Image, bool)>) {
+        for (image, agrees) in images {
+            let at = self.cycles;
+            let known = self.compared.iter_mut().find(|known| known.image == image);
+            match known {
+                Some(known) if agrees => known.agreed += 1,
+                Some(known) => {
+                    let is_recent = at.saturating_sub(known.at) < RECENT;
+                    known.contradicted = if is_recent { known.contradicted + 1 } else { 1 };
+                    known.at = at;
+                    known.agreed = 0;
+                }
+                None => self.compared.push(Compared {
+                    image,
+                    agreed: u32::from(agrees),
+                    contradicted: u32::from(!agrees),
+                    at,
+                }),
+            }
         }
+    }
+
+    /// That image is another process.
+    pub(super) fn is_not(&mut self, image: &Image) {
+        self.fits = self.fits.filter(|fit| fit.image != *image);
+    }
+
+    fn of(&self, image: &Image) -> Option<&Compared> {
+        self.compared.iter().find(|known| known.image == *image)
+    }
+
+    fn is_excluded(&self, image: &Image) -> bool {
+        self.of(image).is_some_and(|known| {
+            known.contradicted >= SURE && self.cycles.saturating_sub(known.at) < RECENT
+        })
     }
 
     fn fitting<'a>(
@@ -110,9 +180,7 @@ impl Trail {
         images: &'a [Image],
         late: Duration,
     ) -> impl Iterator<Item = &'a Image> {
-        let fits = move |image: &&Image| {
-            self.may_be(image, late) && self.contradicted.iter().all(|(known, _)| known != *image)
-        };
+        let fits = move |image: &&Image| self.may_be(image, late) && !self.is_excluded(image);
         images.iter().filter(fits)
     }
 
@@ -142,7 +210,8 @@ mod tests {
     fn pid(started: u64, arrivals: &[(u64, u64)], images: &[Image]) -> Option<i32> {
         let mut trail = Trail::new();
         arrivals.iter().find_map(|&(arrived, late)| {
-            let found = trail.cycle(millis(arrived), millis(started + late));
+            trail.cycle(millis(arrived), millis(started + late));
+            let found = trail.found();
             trail.look(images, millis(arrived + 1));
             found.map(|image| image.pid)
         })
@@ -160,10 +229,35 @@ mod tests {
     #[test]
     fn a_line_that_was_written_before_we_looked_proves_nothing() {
         let mut trail = Trail::new();
-        assert_eq!(trail.cycle(millis(20), millis(1000)), None);
-        trail.look(&[image(7, 1000)], millis(25));
-        assert_eq!(trail.cycle(millis(22), millis(1000)), None);
-        assert_eq!(trail.cycle(millis(26), millis(1000)), Some(image(7, 1000)));
+        let mut found = |arrived| {
+            trail.cycle(millis(arrived), millis(1000));
+            let found = trail.found();
+            trail.look(&[image(7, 1000)], millis(25));
+            found
+        };
+        assert_eq!(found(20), None);
+        assert_eq!(found(22), None);
+        assert_eq!(found(26), Some(image(7, 1000)));
+    }
+
+    #[test]
+    fn of_images_that_began_together_the_one_that_is_left_is_taken_without_another_line() {
+        let mut images = vec![image(7, 1000), image(8, 1010)];
+        let mut trail = Trail::new();
+        for cycle in 1..5 {
+            trail.cycle(millis(cycle * 10), millis(1005));
+            trail.compared(images.iter().map(|image| (*image, true)));
+            trail.look(&images, millis(15));
+            assert_eq!(trail.found(), None);
+        }
+        let mut other = trail.clone();
+        images.remove(0);
+        trail.is_not(&image(7, 1000));
+        trail.look(&images, millis(15));
+        assert_eq!(trail.found(), Some(image(8, 1010)));
+        other.compared([(images[0], false); 3]);
+        other.look(&images, millis(15));
+        assert_eq!(other.found(), None, "it is none of them");
     }
 
     #[test]
@@ -178,11 +272,10 @@ mod tests {
         let images = [image(7, 1000), image(8, 1010)];
         let mut trail = Trail::new();
         (1..=cycles).find_map(|cycle| {
-            let found = trail.cycle(millis(u64::from(cycle) * 10), millis(1005));
-            let of_cycle = contradictions.iter().filter(|(at, _)| *at == cycle);
-            let said =
-                of_cycle.flat_map(|(_, pid)| images.iter().filter(|image| image.pid == *pid));
-            trail.contradicted_by(said.copied().collect::<Vec<_>>());
+            trail.cycle(millis(u64::from(cycle) * 10), millis(1005));
+            let found = trail.found();
+            let agrees = |pid| !contradictions.contains(&(cycle, pid));
+            trail.compared(images.iter().map(|image| (*image, agrees(image.pid))));
             trail.look(&images, millis(u64::from(cycle) * 10 + 1));
             found.map(|image| image.pid)
         })
@@ -190,12 +283,13 @@ mod tests {
 
     #[test]
     fn of_images_that_began_together_the_one_that_memory_does_not_contradict_is_taken() {
-        assert_eq!(pid_with(&[(2, 7), (4, 7)], 10), Some(8));
+        assert_eq!(pid_with(&[(2, 7), (4, 7), (5, 7)], 10), Some(8));
         assert_eq!(pid_with(&[(2, 8), (3, 8), (4, 8), (5, 8)], 10), Some(7));
-        // Not before it was the only one three times.
-        assert_eq!(pid_with(&[(2, 7)], 4), None);
+        // Not before it was the only one three times, and not for a line or two, which may be another's.
+        assert_eq!(pid_with(&[(2, 7), (3, 7), (4, 7)], 6), None);
+        assert_eq!(pid_with(&[(2, 7), (4, 7)], 100), None);
         // A line that was another's is forgotten, in time.
-        let mixed_up = [(1, 7), (1, 8), (12, 7), (13, 7), (14, 7)];
+        let mixed_up = [(1, 7), (1, 8), (2, 8), (14, 7), (15, 7), (16, 7)];
         assert_eq!(pid_with(&mixed_up, 25), Some(8));
         // Both are contradicted again and again: the lines are mixed up.
         let both: Vec<(u32, i32)> = (1..100)

@@ -10,6 +10,7 @@ use super::family::{Image, since_boot, writers};
 use super::identify::Trail;
 use super::pace::{FINE, Pace};
 use super::profiling::Profiling;
+use super::suspects::{self, Suspects};
 use super::{Reading, Sighting, Told, Watched, unwritable};
 use crate::culprit::growth::Finding;
 use crate::culprit::{Program, Refusal};
@@ -17,14 +18,12 @@ use crate::demux::ProcessId;
 use crate::session::{Event, Gauge};
 use crate::size::Size;
 
-/// So many programs are opened at most to tell apart processes that began together.
-const MOST_SUSPECTS: usize = 32;
-
 /// A process whose cycles come.
 struct Process {
     trail: Trail,
-    /// What it may be, while that is not known.
+    /// What it may be, while that is not known, and when these were listed, on the clock of arrivals.
     images: Vec<Image>,
+    listed: Duration,
     image: Option<Image>,
     sight: Sight,
     /// When it started at the latest, on the clock of arrivals.
@@ -53,7 +52,10 @@ pub(super) struct Witness {
     /// What the program serves, of whichever process it is.
     served: Option<Profiling>,
     /// Programs opened to tell apart processes that began together.
-    suspects: HashMap<i32, Program>,
+    suspects: Suspects,
+    /// What may write, and when that was listed last, on the clock of arrivals.
+    writers: Vec<Image>,
+    listed: Duration,
 }
 
 impl Witness {
@@ -68,7 +70,9 @@ impl Witness {
             processes: HashMap::new(),
             armory,
             served,
-            suspects: HashMap::new(),
+            suspects: Suspects::default(),
+            writers: Vec::new(),
+            listed: Duration::ZERO,
         }
     }
 
@@ -148,6 +152,7 @@ impl Witness {
         let process = self.processes.entry(id).or_insert_with(|| Process {
             trail: Trail::new(),
             images: Vec::new(),
+            listed: Duration::ZERO,
             image: None,
             sight: Sight::None,
             started,
@@ -188,37 +193,70 @@ impl Witness {
         let now = self.watched.started.elapsed();
         let started = (since_boot() + arrived).saturating_sub(now + age);
         let trail = &mut process.trail;
-        if let Some(image) = trail.cycle(arrived, started) {
-            process.image = Some(image);
+        trail.cycle(arrived, started);
+        if let Some(image) = trail.found() {
             self.identified(id, image);
             return;
         }
         if trail.wants_a_look() {
-            let mut images = writers(self.watched.command, self.watched.stderr);
-            images.retain(|image| !taken.contains(image));
+            // The list is long, and for lines that have waited meanwhile another one shows nothing new.
+            if arrived >= self.listed {
+                self.writers = writers(self.watched.command, self.watched.stderr);
+                self.listed = self.watched.started.elapsed();
+            }
+            process.images.clone_from(&self.writers);
+            process.images.retain(|image| !taken.contains(image));
+            process.listed = self.listed;
+            let images = &process.images;
             tracing::debug!(?id, ?started, ?images, "who may that be?");
-            process.images = images;
-        } else if process.images.len() < 2 || !trail.wants_a_comparison() {
+        } else if !trail.wants_a_comparison() || process.images.len() < 2 && !trail.was_compared() {
             return;
         }
         if self.watched.naming.reading != Reading::Off {
             process.images.retain(|image| !taken.contains(image));
             let suspects: Vec<Image> = trail.suspects(&process.images).collect();
-            let programs = &mut self.suspects;
-            let mut contradicts_line = |image: &Image| {
-                let program = suspect(programs, image.pid);
-                program.is_some_and(|program| contradicts(program, number, live_mib))
-            };
-            if (2..=MOST_SUSPECTS).contains(&suspects.len()) {
-                trail.contradicted_by(suspects.into_iter().filter(|image| contradicts_line(image)));
+            let is_one_of_several = suspects.len() > 1 || trail.was_compared();
+            if is_one_of_several && suspects.len() <= suspects::MOST {
+                let programs = &mut self.suspects;
+                let agrees = |image: Image| {
+                    let agrees = programs.agrees(image.pid, number, live_mib)?;
+                    Some((image, agrees))
+                };
+                trail.compared(suspects.into_iter().filter_map(agrees));
             }
         }
-        trail.look(&process.images, self.watched.started.elapsed());
+        trail.look(&process.images, process.listed);
+        if let Some(image) = trail.found() {
+            self.identified(id, image);
+        }
     }
 
+    /// It is known which image a process is, so that the others are not that one.
     fn identified(&mut self, id: ProcessId, image: Image) {
+        self.bind(id, image);
+        let unknown = |(_, process): &(&ProcessId, &mut Process)| process.image.is_none();
+        for (_, process) in self.processes.iter_mut().filter(unknown) {
+            process.images.retain(|other| *other != image);
+            process.trail.is_not(&image);
+        }
+        let left = self.processes.iter_mut().filter(unknown);
+        let left = left.filter_map(|(other, process)| {
+            if process.trail.suspects(&process.images).take(2).count() == 1 {
+                process.trail.look(&process.images, process.listed);
+            }
+            Some((*other, process.trail.found()?))
+        });
+        if let Some((other, image)) = left.min_by_key(|(other, _)| *other) {
+            self.identified(other, image);
+        }
+    }
+
+    fn bind(&mut self, id: ProcessId, image: Image) {
         tracing::info!(?id, ?image, "identified");
-        self.suspects.remove(&image.pid);
+        self.suspects.forget(image.pid);
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.image = Some(image);
+        }
         let _ = self.found.send(Sighting::Event(Box::new(Event::Identified {
             process: id,
             pid: image.pid,
@@ -363,31 +401,8 @@ impl Witness {
     }
 }
 
-fn suspect(suspects: &mut HashMap<i32, Program>, pid: i32) -> Option<&Program> {
-    let is_open = |program: &Program| program.gc_cycle().is_ok();
-    if !suspects.get(&pid).is_some_and(is_open) {
-        suspects.remove(&pid);
-        if suspects.len() >= MOST_SUSPECTS {
-            suspects.retain(|_, program| is_open(program));
-        }
-        suspects.insert(pid, Program::open(pid).ok()?);
-    }
-    suspects.get(&pid)
-}
-
 fn open_armed(pid: i32, rate: u64) -> Result<Program, Refusal> {
     let mut program = Program::open(pid)?;
     program.arm(rate)?;
     Ok(program)
-}
-
-/// Whether a program cannot have written a line with this number and this live heap.
-fn contradicts(program: &Program, number: u32, live_mib: u64) -> bool {
-    // It counts the cycle before it writes the line.
-    let (Ok(before), Ok(live), Ok(after)) =
-        (program.gc_cycle(), program.live_heap(), program.gc_cycle())
-    else {
-        return false;
-    };
-    before < number || (before == number && after == number && live >> 20 != live_mib)
 }

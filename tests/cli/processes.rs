@@ -113,15 +113,6 @@ fn workers_that_start_together_are_told_apart_each_with_its_own_cycles() {
             })
             .collect();
         assert_eq!(told.len(), 5);
-        // On a busy machine one of them may have ended before it could be told from the others: then it has no pid, and
-        // never a wrong one.
-        let unknown = seen.iter().filter(|[pid, ..]| pid.is_none()).count();
-        assert!(unknown <= 1, "{release}: {seen:?}");
-        if unknown == 1 {
-            for [pid, ..] in &mut told {
-                pid.take_if(|pid| seen.iter().all(|[seen, ..]| *seen != Some(*pid)));
-            }
-        }
         seen.sort_unstable();
         told.sort_unstable();
         assert_eq!(seen, told, "{release}: {}", done.stderr());
