@@ -3,7 +3,9 @@
 //! Whole lines are always read. Torn ones are put together by a [`Search`], which begins where a line may begin. What is
 //! done depends on the bytes alone, never on how they were cut into reads.
 
+mod beginning;
 mod habits;
+mod last_text;
 mod learning;
 mod quotes;
 mod recent;
@@ -12,23 +14,21 @@ mod search;
 mod starts;
 mod surprise;
 
+use self::beginning::Beginning;
 use self::habits::Habits;
+use self::last_text::LastText;
 use self::quotes::Quotes;
 use self::recent::Told;
 use self::relays::Relays;
-use self::search::{Begin, Found, LOOKAHEAD, Search};
-use self::starts::{Start, first_start, may_be_start, start_at};
-use super::{Ahead, Split, Taken, is_near_miss, walk};
+use self::search::{Found, LOOKAHEAD, Search};
+use self::starts::{first_start, may_be_start};
+use super::{Split, Taken};
 use crate::trace::{Place, Trace, parse};
 
 /// So much of a read is looked at in one go.
 const PIECE: usize = 16 << 10;
 /// So many decided bytes are kept before the others, because they show what a text ends with.
 const CONTEXT: usize = 8;
-/// So much of the last text is kept, because its lines show how texts begin.
-const MOST_TEXT: usize = 2048;
-/// So many of the first bytes of a text show how it begins.
-const FIRST: usize = 8;
 
 /// The state between two reads.
 #[derive(Debug)]
@@ -47,11 +47,7 @@ pub(super) struct Bytes {
     quotes: Quotes,
     /// How many bytes were forgotten.
     gone: u64,
-    /// The last text, and how much of it the search has not learnt from.
-    text: Vec<u8>,
-    unlearnt: usize,
-    /// The first bytes of the text since the last trace line.
-    first: Vec<u8>,
+    text: LastText,
     /// Where lines began like a cycle's, whose bytes are not decided yet.
     suspects: Vec<usize>,
     near_misses: u64,
@@ -72,9 +68,7 @@ impl Bytes {
             relays: Relays::default(),
             quotes: Quotes::default(),
             gone: 0,
-            text: Vec::new(),
-            unlearnt: 0,
-            first: Vec::new(),
+            text: LastText::default(),
             suspects: Vec::new(),
             near_misses: 0,
         }
@@ -189,87 +183,9 @@ impl Bytes {
         false
     }
 
-    /// Whether a line begins here; a whole one is taken. `None`: too few bytes to tell.
-    fn begin(&mut self, is_end: bool, out: &mut Split) -> Option<Beginning> {
-        let no = Some(Beginning::None { is_suspect: false });
-        let is_line_start = self.is_line_start(self.at);
-        match start_at(&self.held[self.at..], is_line_start) {
-            Start::No => return no,
-            Start::Incomplete if is_end => return no,
-            Start::Incomplete => return None,
-            Start::Yes => {}
-        }
-        // In the middle of a line what stands before it is learnt from, and that must not be done twice.
-        if !is_line_start && !(self.scout(is_end) && (is_end || self.is_in_sight(LOOKAHEAD))) {
-            return None;
-        }
-        let walked = walk(Place::START, &self.held[self.at..]);
-        if is_near_miss(walked.tokens) {
-            self.search.claim(self.at..self.at + walked.len);
-        }
-        let mut is_suspect = false;
-        match walked.ahead {
-            Ahead::More if !is_end => return None,
-            Ahead::More => {}
-            Ahead::End => {
-                if is_line_start || self.goes_on_mid_line(walked.len, b"") {
-                    if let Some(found) = self.search.take() {
-                        self.accept(&found, out);
-                        return Some(Beginning::Taken);
-                    }
-                    if self.take_whole(walked.len, walked.place, out) {
-                        return Some(Beginning::Taken);
-                    }
-                }
-                return Some(Beginning::None {
-                    is_suspect: is_line_start && is_near_miss(walked.tokens),
-                });
-            }
-            Ahead::Dead => {
-                is_suspect = is_line_start && is_near_miss(walked.tokens);
-                // A whole line but for its newline: quoted, if it is not this log's own that was torn there.
-                if !is_line_start
-                    && walked.place.take_write(b"\n").is_some_and(Place::is_end)
-                    && !self.goes_on_mid_line(walked.len, b"\n")
-                {
-                    return no;
-                }
-            }
-        }
-        let here = &self.held[self.at..self.at + walked.len];
-        if self.quotes.is_quote(here, self.gone + self.at as u64) {
-            return Some(Beginning::None { is_suspect });
-        }
-        let may_begin = self.search.may_begin()
-            && (is_line_start
-                || !(self.habits.recent.is_empty() || self.relays.are_behind(&self.line_before())));
-        Some(if may_begin {
-            let begin = if is_line_start {
-                Begin::Line
-            } else {
-                Begin::MidLine
-            };
-            Beginning::Line(begin, is_suspect)
-        } else {
-            Beginning::None { is_suspect }
-        })
-    }
-
     /// Whether so many bytes are there.
     fn is_in_sight(&self, len: usize) -> bool {
         self.held.len() - self.at >= len
-    }
-
-    /// Whether a whole line behind an unfinished one is this log's own, and not one that it relays or quotes.
-    ///
-    /// It has `len` bytes here, and `end` is what it lacks.
-    fn goes_on_mid_line(&mut self, len: usize, end: &[u8]) -> bool {
-        let line = [&self.held[self.at..self.at + len], end].concat();
-        let Some(told) = Told::read(&line) else {
-            return false;
-        };
-        let before = self.line_before();
-        self.relays.is_own(&before, told, &self.habits.recent)
     }
 
     /// Takes the whole line that stands here, if it counts.
@@ -285,8 +201,9 @@ impl Bytes {
                 .and_then(|told| self.habits.recent.whose(told));
             self.search.pass_line(self.at, told.is_some(), process);
         } else {
-            self.habits.learn_between(&self.first, &self.text);
-            self.first.clear();
+            self.habits
+                .learn_between(self.text.first(), self.text.last());
+            self.text.cut();
         }
         self.habits.learn_line(line, place);
         out.trace.extend_from_slice(line);
@@ -339,10 +256,7 @@ impl Bytes {
     fn emit(&mut self, to: usize, out: &mut Split) {
         let text = &self.held[self.done..to];
         out.text.extend_from_slice(text);
-        self.first
-            .extend(text.iter().take(FIRST.saturating_sub(self.first.len())));
-        remember(&mut self.text, text);
-        self.unlearnt += text.len();
+        self.text.push(text);
         self.done = to;
         let before = self.suspects.len();
         self.suspects.retain(|suspect| *suspect >= to);
@@ -356,10 +270,7 @@ impl Bytes {
         }
         out.text.extend_from_slice(text);
         self.search.earn(text.len());
-        self.first
-            .extend(text.iter().take(FIRST.saturating_sub(self.first.len())));
-        remember(&mut self.text, text);
-        self.unlearnt += text.len();
+        self.text.push(text);
         self.held
             .extend_from_slice(&text[text.len().saturating_sub(CONTEXT)..]);
         self.done = self.held.len();
@@ -393,33 +304,14 @@ impl Bytes {
     fn line_before(&self) -> Vec<u8> {
         let held = self.held[self.done..self.at].iter().rev();
         let line = held
-            .chain(self.text.iter().rev())
+            .chain(self.text.last().iter().rev())
             .take_while(|byte| **byte != b'\n');
         line.take(relays::MOST_BEFORE).copied().collect()
     }
 }
 
-/// What begins at a position.
-#[derive(Clone, Copy, Debug)]
-enum Beginning {
-    /// A whole line was taken, or one that was found before.
-    Taken,
-    /// A line may begin here that is torn; whether it is one that began like a cycle's.
-    Line(Begin, bool),
-    /// None.
-    None { is_suspect: bool },
-}
-
 fn push_cycle(trace: Trace, reassembled: bool, out: &mut Split) {
     if let Trace::Cycle(cycle) = trace {
         out.cycles.push(Taken { cycle, reassembled });
-    }
-}
-
-/// Keeps the end of all text.
-fn remember(last: &mut Vec<u8>, text: &[u8]) {
-    last.extend_from_slice(&text[text.len().saturating_sub(MOST_TEXT)..]);
-    if last.len() > 2 * MOST_TEXT {
-        last.drain(..last.len() - MOST_TEXT);
     }
 }

@@ -1,10 +1,12 @@
 //! GO: real Go programs, an old release and a new one.
 
+use std::ffi::OsString;
+
 use serde_json::Value;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{self, Gcwatch, RELEASES, contains, option, probe};
+use crate::support::{self, Done, Gcwatch, RELEASES, contains, option, probe};
 
 /// The nine ways in which the probe logs at full speed while it makes garbage.
 const STYLES: [&str; 9] = [
@@ -25,6 +27,22 @@ fn lines(style: &str) -> &'static str {
         "long" => "1500",
         _ => "40000",
     }
+}
+
+/// Lets the probe log in that style, and says what came out, what the probe reports and what was read of its trace.
+fn logged(release: &str, style: &str, options: &[&str]) -> (Done, Value, Value) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("json");
+    let options = options.iter().map(OsString::from);
+    let done = Gcwatch::new(options.chain([option("json", &json)]))
+        .watch(probe(release), ["logger", style, lines(style)])
+        .run()
+        .exits(0);
+    let told = serde_json::from_slice(&done.stdout).expect("the probe reports");
+    let read: Value =
+        serde_json::from_slice(&std::fs::read(&json).expect("the summary")).expect("it is JSON");
+    let trace = read["trace"].clone();
+    (done, told, trace)
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -113,26 +131,14 @@ fn go_1_stdin_and_stdout_are_the_commands_own() {
 
 #[test]
 fn go_2_a_busy_logger_loses_no_cycle_and_no_byte() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let json = folder.path().join("json");
     for style in STYLES {
         let mut torn = 0;
         // Go 1.22 writes the same tokens as 1.19 and is scheduled otherwise.
         for release in ["1.19", "1.22", "1.27"] {
-            let gcwatch = Gcwatch::new(["-q".into(), option("json", &json)]);
-            let done = gcwatch
-                .watch(probe(release), ["logger", style, lines(style)])
-                .run()
-                .exits(0);
-            let told: Value = serde_json::from_slice(&done.stdout).expect("the probe reports");
-            let read: Value = serde_json::from_slice(&std::fs::read(&json).expect("the summary"))
-                .expect("it is JSON");
-            assert_eq!(
-                read["trace"]["cycles"], told["num_gc"],
-                "cycles, {release} {style}"
-            );
-            torn += read["trace"]["reassembled"].as_u64().expect("a count");
-            assert_eq!(read["trace"]["lost"], 0, "{release} {style}");
+            let (done, told, read) = logged(release, style, &["-q"]);
+            assert_eq!(read["cycles"], told["num_gc"], "cycles, {release} {style}");
+            torn += read["reassembled"].as_u64().expect("a count");
+            assert_eq!(read["lost"], 0, "{release} {style}");
             assert_eq!(told["bytes"], done.stderr.len(), "bytes, {release} {style}");
             assert!(
                 told["sha256"] == sha256(&done.stderr),
@@ -150,20 +156,12 @@ fn go_2_a_busy_logger_loses_no_cycle_and_no_byte() {
 /// A terminal keeps no edges of writes: what is torn there is put together by what is likely.
 #[test]
 fn go_2_on_a_terminal_hardly_a_cycle_of_a_busy_logger_is_lost() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let json = folder.path().join("json");
     let (mut cycles, mut printed, mut torn) = (0, 0, 0);
     for style in ["date", "json", "colours", "unfinished"] {
         for release in RELEASES {
-            let done = Gcwatch::new(["-q".into(), "--stderr=pty".into(), option("json", &json)])
-                .watch(probe(release), ["logger", style, lines(style)])
-                .run()
-                .exits(0);
-            let told: Value = serde_json::from_slice(&done.stdout).expect("the probe reports");
-            let read: Value = serde_json::from_slice(&std::fs::read(&json).expect("the summary"))
-                .expect("it is JSON");
-            cycles += read["trace"]["cycles"].as_u64().expect("a count");
-            torn += read["trace"]["reassembled"].as_u64().expect("a count");
+            let (done, told, read) = logged(release, style, &["-q", "--stderr=pty"]);
+            cycles += read["cycles"].as_u64().expect("a count");
+            torn += read["reassembled"].as_u64().expect("a count");
             printed += told["num_gc"].as_u64().expect("a count");
             // A line that was not found is text.
             let bytes = told["bytes"].as_u64().expect("a count");

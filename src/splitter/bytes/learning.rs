@@ -1,7 +1,7 @@
 //! What is to be known of a log before its torn lines can be put together.
 
 use super::search::LOOKAHEAD;
-use super::{Bytes, CONTEXT, MOST_TEXT, PIECE};
+use super::{Bytes, CONTEXT, PIECE};
 use crate::splitter::Split;
 
 /// Where a log begins with a torn line, so much of what follows shows how texts begin.
@@ -12,7 +12,7 @@ const SCOUTED: usize = 4 << 20;
 impl Bytes {
     /// Reads ahead, once, for what the log is like: of its first lines little can be told without knowing the others. False
     /// where more bytes must come first.
-    pub(super) fn scout(&mut self, is_end: bool) -> bool {
+    fn scout(&mut self, is_end: bool) -> bool {
         if self.is_scouted {
             return true;
         }
@@ -25,7 +25,7 @@ impl Bytes {
             held: before.to_vec(),
             done: before.len(),
             at: before.len(),
-            text: self.text.clone(),
+            text: self.text.behind(),
             is_scouted: true,
             ..Self::new()
         };
@@ -42,18 +42,17 @@ impl Bytes {
         true
     }
 
+    /// Whether it is known what the log is like, and enough bytes are there for a search to look at.
+    pub(super) fn is_ready(&mut self, is_end: bool) -> bool {
+        self.scout(is_end) && (is_end || self.is_in_sight(LOOKAHEAD))
+    }
+
     /// Before a search begins: learns from what was read. False where more bytes must come first.
     pub(super) fn prepare(&mut self, is_end: bool) -> bool {
-        if !self.scout(is_end) {
+        if !self.is_ready(is_end) {
             return false;
         }
-        if !is_end && !self.is_in_sight(LOOKAHEAD) {
-            return false;
-        }
-        let text =
-            &self.text[self.text.len() - self.unlearnt.min(MOST_TEXT).min(self.text.len())..];
-        self.habits.learn_text(text);
-        self.unlearnt = 0;
+        self.habits.learn_text(self.text.learn());
         if self.habits.is_new() {
             if !is_end && !self.is_in_sight(AT_FIRST) {
                 return false;

@@ -6,13 +6,17 @@
 //! this log do. Of the guesses that have come to the same place in a line at the same byte only the best lives on (Viterbi),
 //! so the work is bounded for each byte.
 
+mod ahead;
 mod guess;
+mod waiting;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::ahead::Ahead;
 pub(super) use self::guess::{Begin, Found};
-use self::guess::{Guess, Piece, Waiting, distance};
+use self::guess::{Guess, Piece};
+use self::waiting::AllWaiting;
 use super::habits::Habits;
 use super::surprise::{LONGEST, Surprise};
 use crate::trace::{Field, Place, parse};
@@ -22,12 +26,8 @@ pub(super) const LOOKAHEAD: usize = 40;
 
 /// What a byte of a literal counts for.
 const LITERAL: f64 = 1.5;
-/// What a tear costs.
-const TEAR: f64 = 1.5;
 /// A guess below this is given up.
 const LEAST: f64 = -20.0;
-/// So far behind the best guess about the same line one is given up.
-const BEAM: f64 = 20.0;
 /// A line below this is none.
 const ACCEPTED: f64 = 20.0;
 /// How unusually a line may be torn at most: so much, and so much more for each tear; less where no process is known whose
@@ -46,14 +46,8 @@ const MOST_STEPS: usize = 1 << 20;
 /// Positions are indices into the bytes that the caller holds.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// The guesses that have come to a position ahead by a token; a ring, `head` is the position that is next.
-    ahead: Vec<Vec<Guess>>,
-    head: usize,
-    /// How many guesses those are.
-    coming: usize,
-    waiting: Vec<Waiting>,
-    /// Which bytes may begin what any of them waits for.
-    wanted: Box<[bool; 256]>,
+    ahead: Ahead,
+    waiting: AllWaiting,
     found: Option<Found>,
     /// Where bytes look like the beginning of one line: no other goes on there.
     claimed: Range<usize>,
@@ -64,11 +58,8 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn new() -> Self {
         Self {
-            ahead: vec![Vec::new(); LOOKAHEAD],
-            head: 0,
-            coming: 0,
-            waiting: Vec::new(),
-            wanted: Box::new([false; 256]),
+            ahead: Ahead::new(LOOKAHEAD),
+            waiting: AllWaiting::default(),
             found: None,
             claimed: 0..0,
             steps: MOST_STEPS,
@@ -77,23 +68,23 @@ impl Search {
 
     /// Whether any guess lives.
     pub(super) fn is_live(&self) -> bool {
-        self.coming > 0 || !self.waiting.is_empty() || self.found.is_some()
+        !self.ahead.is_empty() || !self.waiting.all.is_empty() || self.found.is_some()
     }
 
     /// The first byte that any guess needs.
     pub(super) fn start(&self) -> Option<usize> {
-        let coming = self.ahead.iter().flatten().map(|guess| guess.start);
-        let waiting = self.waiting.iter().map(|waiting| waiting.guess.start);
+        let coming = self.ahead.iter().map(|guess| guess.start);
+        let waiting = self.waiting.all.iter().map(|waiting| waiting.guess.start);
         let found = self.found.iter().map(Found::start);
         coming.chain(waiting).chain(found).min()
     }
 
     /// The first `bytes` bytes are gone: positions count from behind them.
     pub(super) fn shift(&mut self, bytes: usize) {
-        for guess in self.ahead.iter_mut().flatten() {
+        for guess in self.ahead.iter_mut() {
             guess.start -= bytes;
         }
-        for waiting in &mut self.waiting {
+        for waiting in &mut self.waiting.all {
             waiting.guess.start -= bytes;
             waiting.since -= bytes;
         }
@@ -108,17 +99,14 @@ impl Search {
 
     /// Gives up all guesses.
     pub(super) fn clear(&mut self) {
-        self.ahead.iter_mut().for_each(Vec::clear);
-        self.coming = 0;
+        self.ahead.clear();
         self.waiting.clear();
-        self.wanted.fill(false);
         self.found = None;
     }
 
     /// Forgets those that can no longer become a line, which changes nothing but what [`Search::start`] says.
     pub(super) fn prune(&mut self, at: usize) {
-        let least = self.least();
-        self.waiting.retain(|waiting| !waiting.is_over(at, least));
+        self.waiting.prune(at, self.least());
     }
 
     fn least(&self) -> f64 {
@@ -132,7 +120,7 @@ impl Search {
         let is_over = at > found.end() + AFTER;
         self.prune(at);
         let is_best =
-            self.waiting.is_empty() && self.ahead.iter().flatten().all(|guess| guess.score < score);
+            self.waiting.all.is_empty() && self.ahead.iter().all(|guess| guess.score < score);
         if is_over || is_best {
             self.take()
         } else {
@@ -168,7 +156,6 @@ impl Search {
         starts: impl Fn(u8) -> bool,
     ) -> usize {
         let mut next = at;
-        let ahead = self.ahead.len();
         // A line that was found is decided there, however the bytes are cut into reads.
         let limit = match &self.found {
             Some(found) if at <= found.end() => limit.min(found.end()),
@@ -176,14 +163,8 @@ impl Search {
             None => limit,
         };
         while next < limit {
-            if self.coming > 0
-                && next - at < ahead
-                && !self.ahead[(self.head + next - at) % ahead].is_empty()
-            {
-                break;
-            }
             let byte = bytes[next];
-            if self.wanted[usize::from(byte)] || starts(byte) {
+            if self.ahead.is_any_at(next - at) || self.waiting.want(byte) || starts(byte) {
                 break;
             }
             next += 1;
@@ -194,7 +175,7 @@ impl Search {
 
     /// Goes `bytes` positions ahead, at none of which a guess is.
     fn advance(&mut self, bytes: usize) {
-        self.head = (self.head + bytes) % self.ahead.len();
+        self.ahead.advance(bytes);
         self.earn(bytes);
     }
 
@@ -205,13 +186,13 @@ impl Search {
             (Some(one), Some(other)) if is_cycle => one != other,
             _ => !is_cycle,
         };
-        let here = std::mem::take(&mut self.ahead[self.head]);
-        self.clear_ahead();
-        self.waiting.retain(|waiting| lives(&waiting.guess));
+        let here = self.ahead.take_here();
+        self.ahead.clear();
+        self.waiting.all.retain(|waiting| lives(&waiting.guess));
         for guess in here.into_iter().filter(lives) {
-            self.wait(guess, at, Surprise::NONE);
+            self.waiting.push(guess, at, Surprise::NONE, self.least());
         }
-        self.want(at);
+        self.waiting.weed(at, self.least());
     }
 
     /// Bytes that need no search allow it more steps later.
@@ -227,20 +208,14 @@ impl Search {
         left.is_some()
     }
 
-    fn clear_ahead(&mut self) {
-        self.ahead.iter_mut().for_each(Vec::clear);
-        self.coming = 0;
-    }
-
     /// Goes one position ahead with what `bytes` say there. `begin`: whether a line may begin.
     pub(super) fn visit(&mut self, bytes: &[u8], at: usize, habits: &Habits, begin: Option<Begin>) {
-        let here = std::mem::take(&mut self.ahead[self.head]);
-        self.coming -= here.len();
+        let here = self.ahead.take_here();
         if let Some(begin) = begin {
             self.begin(bytes, at, habits, begin);
         }
         let is_claimed = self.claimed.start < at && at < self.claimed.end;
-        if at < bytes.len() && self.wanted[usize::from(bytes[at])] && !is_claimed {
+        if at < bytes.len() && self.waiting.want(bytes[at]) && !is_claimed {
             self.resume(bytes, at, habits);
         }
         if !here.is_empty() {
@@ -248,8 +223,7 @@ impl Search {
         }
         if self.steps == 0 {
             self.waiting.clear();
-            self.clear_ahead();
-            self.want(at);
+            self.ahead.clear();
         }
         self.advance(1);
     }
@@ -275,7 +249,7 @@ impl Search {
     /// The guesses that wait and find their next token here.
     fn resume(&mut self, bytes: &[u8], at: usize, habits: &Habits) {
         let least = self.least();
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting.all);
         let end_surprise = habits.end_surprise(bytes, at);
         waiting.retain(|waiting| {
             if waiting.is_over(at, least) {
@@ -300,8 +274,8 @@ impl Search {
             }
             true
         });
-        self.waiting = waiting;
-        self.want(at);
+        self.waiting.all = waiting;
+        self.waiting.weed(at, self.least());
     }
 
     /// The guesses whose last token ended here.
@@ -309,57 +283,9 @@ impl Search {
         let surprise = habits.begin_surprise(bytes, at);
         for guess in here {
             self.step(bytes, at, habits, &guess);
-            self.wait(guess, at, surprise);
+            self.waiting.push(guess, at, surprise, self.least());
         }
-        self.want(at);
-    }
-
-    /// A guess waits from here on, unless a better one waits for the same.
-    fn wait(&mut self, mut guess: Guess, at: usize, surprise: Surprise) {
-        guess.score -= TEAR;
-        let waiting = Waiting {
-            guess,
-            since: at,
-            surprise,
-        };
-        if waiting.is_over(at, self.least()) {
-            return;
-        }
-        let least = self.least();
-        let rival = self
-            .waiting
-            .iter_mut()
-            .find(|rival| rival.guess.place == waiting.guess.place && !rival.is_over(at, least));
-        match rival {
-            Some(rival) if rival.score_in_the_end(at) >= waiting.score_in_the_end(at) => {}
-            Some(rival) => *rival = waiting,
-            None => self.waiting.push(waiting),
-        }
-    }
-
-    /// Of the guesses about one line those that are far behind the best are given up; the others say what they wait for.
-    fn want(&mut self, at: usize) {
-        self.prune(at);
-        let mut best: Vec<(usize, f64)> = Vec::new();
-        for waiting in &self.waiting {
-            let score = waiting.guess.score - distance(at - waiting.since);
-            match best
-                .iter_mut()
-                .find(|(start, _)| *start == waiting.guess.start)
-            {
-                Some((_, best)) => *best = best.max(score),
-                None => best.push((waiting.guess.start, score)),
-            }
-        }
-        self.waiting.retain(|waiting| {
-            let known = best.iter().find(|(start, _)| *start == waiting.guess.start);
-            let score = waiting.guess.score - distance(at - waiting.since);
-            known.is_none_or(|(_, best)| score >= best - BEAM)
-        });
-        self.wanted.fill(false);
-        for waiting in &self.waiting {
-            waiting.guess.place.mark_beginnings(&mut self.wanted);
-        }
+        self.waiting.weed(at, self.least());
     }
 
     /// Each way in which a guess goes on with a token here.
@@ -398,23 +324,9 @@ impl Search {
             if way.place.is_end() {
                 self.end(bytes, at + way.len, habits, &next);
             } else {
-                self.arrive(next, way.len);
+                self.ahead.arrive(next, way.len);
             }
         });
-    }
-
-    /// A guess comes to a position `len` ahead.
-    fn arrive(&mut self, guess: Guess, len: usize) {
-        let slot = (self.head + len) % self.ahead.len();
-        let rivals = &mut self.ahead[slot];
-        match rivals.iter_mut().find(|rival| rival.place == guess.place) {
-            Some(rival) if rival.score >= guess.score => {}
-            Some(rival) => *rival = guess,
-            None => {
-                rivals.push(guess);
-                self.coming += 1;
-            }
-        }
     }
 
     /// A guess has come to the end of its line.

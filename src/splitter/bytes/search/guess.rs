@@ -1,16 +1,8 @@
-//! Ways to read the bytes as a line, and the line that was found.
+//! A way to read the bytes as a line, and the line that was found.
 
 use std::sync::Arc;
 
-use crate::splitter::bytes::surprise::{LONGEST, Surprise};
 use crate::trace::Place;
-
-/// How far apart the first and the last byte of a line may be.
-const WINDOW: usize = 256 << 10;
-/// What the bytes between cost: the more there are, the likelier one of them is the next token by chance. So much for each
-/// time that they become e times as many, from so many on.
-const DISTANCE: f64 = 0.4;
-const NEAR: f64 = 100.0;
 
 /// How a line is thought to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,39 +38,6 @@ pub(super) struct Guess {
     /// Whether it tells the first cycle of a process.
     pub(super) is_first: bool,
     pub(super) begin: Begin,
-}
-
-/// A guess by which another writer's text stands here.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) guess: Guess,
-    /// Where that text began.
-    pub(super) since: usize,
-    /// How surprising it is that a text begins so.
-    pub(super) surprise: Surprise,
-}
-
-impl Waiting {
-    /// Its score where the text ends at a position.
-    pub(super) fn score_at(&self, at: usize) -> f64 {
-        let len = at - self.since;
-        self.guess.score - distance(len) - self.surprise.of(len)
-    }
-
-    pub(super) fn is_over(&self, at: usize, least: f64) -> bool {
-        let best = self.guess.score - distance(at - self.since) - self.surprise.least();
-        at - self.guess.start > WINDOW || best < least
-    }
-
-    /// Its score where the text is a long one.
-    pub(super) fn score_in_the_end(&self, at: usize) -> f64 {
-        self.score_at(at + LONGEST)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a score need not be exact")]
-pub(super) fn distance(bytes: usize) -> f64 {
-    DISTANCE * (bytes as f64 / NEAR).ln_1p()
 }
 
 /// A line that was found.
