@@ -315,7 +315,7 @@ impl Witness {
             ),
             Ok((_, program)) => {
                 // What the program or its user chose is left alone.
-                let pace = naming.sample_rate.is_none().then(Pace::default);
+                let pace = naming.sample_rate.is_none().then(Pace::new);
                 Sight::Profiled(Box::new(Profiling::live(program, pace)))
             }
             Err(refusal) => unknown(&refusal),
