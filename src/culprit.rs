@@ -39,7 +39,8 @@ impl Snapshot {
     pub fn extent(&self) -> Extent {
         Extent {
             buckets: self.buckets.len(),
-            samples: self.buckets.iter().map(|bucket| bucket.allocs).sum(),
+            // What a memory says may be anything.
+            samples: (self.buckets.iter()).fold(0, |sum, bucket| sum.saturating_add(bucket.allocs)),
         }
     }
 }

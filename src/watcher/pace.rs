@@ -41,15 +41,13 @@ impl Pace {
     pub(super) fn slow_down(&mut self, program: &mut Program, samples: u64) {
         let cpu = cpu_time(program.pid());
         let excess = cpu.map_or(1, |cpu| self.excess(samples, cpu, Instant::now()));
-        if excess > 1
-            && let Ok(rate) = program.rate()
-            && program.rearm(rate.saturating_mul(excess)) == Ok(true)
-        {
-            tracing::info!(
-                pid = program.pid(),
-                rate = rate * excess,
-                "it is sampled more coarsely"
-            );
+        if excess == 1 {
+            return;
+        }
+        let Ok(rate) = program.rate() else { return };
+        let rate = rate.saturating_mul(excess);
+        if program.rearm(rate) == Ok(true) {
+            tracing::info!(pid = program.pid(), rate, "it is sampled more coarsely");
         }
     }
 
