@@ -102,25 +102,29 @@ impl Profiling {
         let (began, worked) = (Instant::now(), cpu_time());
         let (taken, interval) = match &mut self.source {
             Source::Live { program, .. } => (take_live(program, &self.history), INTERVAL),
-            Source::Served(served) => (served.take().map(|taken| (taken, None)), SERVED_INTERVAL),
+            Source::Served(served) => {
+                let taken = served.take().map(|snapshot| Some((snapshot, None)));
+                (taken, SERVED_INTERVAL)
+            }
         };
-        let mut extent = None;
         match taken {
-            Ok((snapshot, goroutines)) => {
-                extent = Some(snapshot.extent());
+            Ok(Some((snapshot, goroutines))) => {
+                let extent = snapshot.extent();
                 self.trouble = None;
                 tracing::debug!(cycle = snapshot.cycle, buckets = snapshot.buckets.len(), took = ?began.elapsed(), "a profile");
                 // A profile of nothing is one of a time when nothing was sampled.
                 if snapshot.rate > 0 {
                     self.history.push(at, snapshot, goroutines);
                 }
+                self.look_at_the_price(Some(extent));
             }
+            Ok(None) => {}
             Err(trouble) => {
                 tracing::debug!(trouble, "no profile");
                 self.trouble = Some(trouble);
+                self.look_at_the_price(None);
             }
         }
-        self.look_at_the_price(extent);
         if let Source::Live { program, .. } = &self.source {
             self.live = exact_live(program).or(self.live);
         }
@@ -249,18 +253,19 @@ fn cpu_time() -> Duration {
 /// The goroutines where they could be counted.
 type Taken = (Snapshot, Option<Vec<(u64, u64)>>);
 
-fn take_live(program: &Program, history: &History) -> Result<Taken, String> {
+/// `None` where there was no cycle since the last profile: no sample has been published since either.
+fn take_live(program: &Program, history: &History) -> Result<Option<Taken>, String> {
     let said = |refusal: Refusal| refusal.to_string();
     let cycle = program.gc_cycle().map_err(said)?;
     if history.last_cycle() == Some(cycle) {
-        return Err("there was no GC cycle between two profiles".into());
+        return Ok(None);
     }
     let snapshot = program.snapshot().map_err(said)?;
     let goroutines = program.goroutines();
     if let Err(refusal) = &goroutines {
         tracing::debug!(%refusal, "goroutines are not counted");
     }
-    Ok((snapshot, goroutines.ok()))
+    Ok(Some((snapshot, goroutines.ok())))
 }
 
 /// `None` where a cycle ended meanwhile, or it is not known where to look.
