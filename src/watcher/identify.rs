@@ -56,6 +56,14 @@ struct Compared {
     at: u32,
 }
 
+impl Compared {
+    /// How often it said something else that still counts at this cycle.
+    fn contradictions(&self, cycle: u32) -> u32 {
+        let is_recent = cycle.saturating_sub(self.at) < RECENT;
+        if is_recent { self.contradicted } else { 0 }
+    }
+}
+
 /// The only image that fitted.
 #[derive(Clone, Copy, Debug)]
 struct Fit {
@@ -145,8 +153,7 @@ impl Trail {
             match known {
                 Some(known) if agrees => known.agreed += 1,
                 Some(known) => {
-                    let is_recent = at.saturating_sub(known.at) < RECENT;
-                    known.contradicted = if is_recent { known.contradicted + 1 } else { 1 };
+                    known.contradicted = known.contradictions(at) + 1;
                     known.at = at;
                     known.agreed = 0;
                 }
@@ -170,9 +177,8 @@ impl Trail {
     }
 
     fn is_excluded(&self, image: &Image) -> bool {
-        self.of(image).is_some_and(|known| {
-            known.contradicted >= SURE && self.cycles.saturating_sub(known.at) < RECENT
-        })
+        self.of(image)
+            .is_some_and(|known| known.contradictions(self.cycles) >= SURE)
     }
 
     fn fitting<'a>(
