@@ -7,6 +7,7 @@ pub mod demux;
 pub mod detector;
 pub mod error;
 pub mod exit;
+pub mod file_id;
 pub mod gate;
 pub mod go_tool;
 pub mod godebug;

@@ -20,10 +20,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::witness::Witness;
 use crate::demux::ProcessId;
+use crate::file_id::FileId;
 use crate::report::Failure;
 use crate::session::{Event, Gauge};
 
-pub use self::family::FileId;
 pub use self::fetch::ProfileUrl;
 
 /// Whether the heap profile of a program is read.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::goroutines::{self, Layout};
 use super::locate::{Linked, Located};
 use super::memory::{Cached, Memory, MemoryError};
 use super::{Extent, Frame, Refusal, Snapshot};
+use crate::file_id::FileId;
 
 /// What is kept of the program's file while it is watched.
 const MOST_CACHED: usize = 16 << 20;
@@ -92,13 +93,13 @@ impl Program {
     pub fn open(pid: i32) -> Result<Self, Refusal> {
         let executable = PathBuf::from(format!("/proc/{pid}/exe"));
         let file = File::open(&executable).map_err(|error| refusal(&error))?;
-        let opened = identity(&file.metadata());
+        let opened = FileId::of(&file).ok();
         let image = Image::parse(Cached::new(ProgramFile(file), MOST_CACHED))?;
         let linked = Linked::read(&image)?;
         let memory = File::open(format!("/proc/{pid}/mem")).map_err(|error| refusal(&error))?;
         let memory = ProcessMemory(memory);
         let bias = entry(pid)?.wrapping_sub(image.entry);
-        if identity(&fs::metadata(&executable)) != opened {
+        if FileId::at(&executable).ok() != opened {
             return Err(Refusal::Starting);
         }
         let located = linked.locate(&image, &memory, bias)?;
@@ -274,12 +275,6 @@ impl Program {
             .find_map(|_| count().ok())
             .map_or_else(count, Ok)
     }
-}
-
-/// Which file it is.
-fn identity(metadata: &io::Result<fs::Metadata>) -> Option<(u64, u64)> {
-    let metadata = metadata.as_ref().ok()?;
-    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Where the program's first instruction was loaded.

@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
-use nix::sys::stat::fstat;
 use nix::unistd::{ForkResult, Pid, execvpe, fork, getpid, getppid, pipe2};
 
 use super::descriptors::{close_as_they_were, resemble_our_stderr};
@@ -19,8 +18,8 @@ use super::signals::Inherited;
 use super::stream::Kind;
 use crate::cli::Stderr;
 use crate::error::Error;
+use crate::file_id::FileId;
 use crate::splitter::Edges;
-use crate::watcher::FileId;
 
 /// A packet takes a slot of the pipe however small it is, and the default of 16 slots is soon full. An unprivileged user may
 /// ask for this much (pipe(7), `pipe-max-size`); where that fails the pipe stays as it is.
@@ -69,9 +68,7 @@ pub(super) fn spawn(
         kind,
         edges,
     } = ends(wanted).map_err(Error::plumbing("make a pipe"))?;
-    let stderr_file = fstat(&child_stderr)
-        .map(|file| (file.st_dev, file.st_ino))
-        .map_err(Error::plumbing("make a pipe"))?;
+    let stderr_file = FileId::of(&child_stderr).map_err(Error::plumbing("make a pipe"))?;
     let (failure, child_failure) =
         pipe2(OFlag::O_CLOEXEC).map_err(Error::plumbing("make a pipe"))?;
     let parent = getpid();

@@ -2,12 +2,11 @@
 //! in its profile, and what replaces it later would look like growth.
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use super::family::{FileId, kin};
+use super::family::kin;
 use crate::culprit::{Program, Refusal};
+use crate::file_id::FileId;
 
 /// In the first second programs start one another, later hardly any.
 const FIRST: Duration = Duration::from_secs(1);
@@ -19,7 +18,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 
 /// One process, as long as it is the same program.
 struct Found {
-    file: FileId,
+    /// `None` where that cannot be seen.
+    file: Option<FileId>,
     since: Instant,
     state: State,
 }
@@ -65,14 +65,15 @@ impl Armory {
         let kin = kin(self.command);
         // Whoever outlives its parent is nobody's kin any more, and is to be disarmed in the end.
         self.found.retain(|pid, found| {
-            kin.contains(pid) || (found.is_open() && file_of(*pid) == Some(found.file))
+            kin.contains(pid) || (found.is_open() && file_of(*pid) == found.file)
         });
         for pid in kin {
-            let Some(file) = file_of(pid) else {
+            let file = file_of(pid);
+            if file.is_none() {
                 // Of a kernel's thread, of a process that has ended, or not ours to see, which opening it will say.
                 self.refuse(pid);
                 continue;
-            };
+            }
             let known = self.found.get(&pid).filter(|found| found.file == file);
             if known.is_none() {
                 let found = Found {
@@ -108,7 +109,7 @@ impl Armory {
 
     fn refuse(&mut self, pid: i32) {
         self.found.entry(pid).or_insert_with(|| Found {
-            file: FileId::default(),
+            file: None,
             since: Instant::now(),
             state: State::Refused(Refusal::Denied),
         });
@@ -134,8 +135,7 @@ impl Found {
 
 /// The file of a program that runs.
 fn file_of(pid: i32) -> Option<FileId> {
-    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
-    Some((file.dev(), file.ino()))
+    FileId::at(format!("/proc/{pid}/exe")).ok()
 }
 
 fn open(pid: i32, rate: u64) -> State {

@@ -2,19 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+
+use crate::file_id::FileId;
 
 /// So many processes are looked at when new programs are looked for.
 const MOST_KIN: usize = 1000;
 
 /// What the kernel counts a process's start and CPU time in: `USER_HZ` is 100 wherever Go runs (`sysconf(_SC_CLK_TCK)`).
 const TICK_MS: u64 = 10;
-
-/// A file, whatever it is called: device and number.
-pub type FileId = (u64, u64);
 
 /// One running program: a process from one exec to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +44,8 @@ pub(super) fn writers(command: i32, stderr: FileId) -> Vec<Image> {
             return None;
         }
         let is_kin = is_kin(pid, command, &processes);
-        match fs::metadata(format!("/proc/{pid}/fd/2")) {
-            Ok(file) if (file.dev(), file.ino()) != stderr => return None,
+        match FileId::at(format!("/proc/{pid}/fd/2")) {
+            Ok(file) if file != stderr => return None,
             Err(_) if !is_kin => return None,
             // An error where it is not dumpable, or another user's.
             Ok(_) | Err(_) => {}

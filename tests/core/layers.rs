@@ -120,6 +120,7 @@ fn the_core_does_not_know_the_shell() {
     let shell = [
         "cli",
         "error",
+        "file_id",
         "limit",
         "outputs",
         "replay",
