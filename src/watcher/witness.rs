@@ -1,22 +1,23 @@
 //! The thread's part: what it knows of each process.
 
+mod sight;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::sight::{Opened, Sight};
 use super::armory::Armory;
 use super::family::{Image, since_boot, writers};
 use super::identify::Trail;
-use super::pace::{FINE, Pace};
+use super::pace::FINE;
 use super::profiling::Profiling;
 use super::suspects::{self, Suspects};
 use super::{Reading, Sighting, Told, Watched, unwritable};
 use crate::culprit::growth::Finding;
-use crate::culprit::{Program, Refusal};
 use crate::demux::ProcessId;
-use crate::session::{Event, Gauge};
-use crate::size::Size;
+use crate::session::Event;
 
 /// A process whose cycles come.
 struct Process {
@@ -33,15 +34,6 @@ struct Process {
     /// When the rise that is flagged began, on the clock of arrivals.
     rise: Option<Duration>,
     told: Option<Finding>,
-}
-
-/// What is seen of its heap.
-enum Sight {
-    /// It is not known which process it is, or nobody wants to know.
-    None,
-    /// It cannot be seen, for this reason.
-    Blind(String),
-    Profiled(Box<Profiling>),
 }
 
 pub(super) struct Witness {
@@ -261,11 +253,17 @@ impl Witness {
             process: id,
             pid: image.pid,
         })));
-        let sight = self.open(id, image.pid);
+        let naming = &self.watched.naming;
+        let opened = Opened::of(image.pid, naming, self.armory.as_mut());
+        if let Some(gauge) = opened.as_ref().and_then(Opened::gauge) {
+            let _ = self.found.send(Sighting::Gauge(id, gauge));
+        }
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
-        process.sight = sight;
+        if let Some(opened) = opened {
+            process.sight = opened.sight(naming.sample_rate);
+        }
         if let Sight::Profiled(profiling) = &mut process.sight {
             profiling.cycle(process.last);
         } else if let Sight::Blind(reason) = &process.sight
@@ -277,48 +275,6 @@ impl Witness {
                 ..Finding::default()
             };
             self.tell(id, finding);
-        }
-    }
-
-    /// Opens the program that was identified.
-    fn open(&mut self, id: ProcessId, pid: i32) -> Sight {
-        let unknown =
-            |refusal: &Refusal| Sight::Blind(format!("the leaking lines are not known: {refusal}"));
-        let naming = &self.watched.naming;
-        if naming.served.is_some() {
-            return Sight::None;
-        }
-        let armed = self.armory.as_mut().and_then(|armory| armory.take(pid));
-        let opened = match naming.reading {
-            Reading::Off => return Sight::None,
-            Reading::Auto => Program::open(pid),
-            Reading::On => match armed {
-                Some(Ok(program)) => Ok(program),
-                // What it was refused for then may be over.
-                Some(Err(_)) | None => open_armed(pid, naming.sample_rate.unwrap_or(FINE)),
-            },
-        };
-        if let Ok(live) = opened
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(Program::live_heap_of)
-        {
-            let gauge = Gauge::new(move |cycle| live.of(cycle).map(Size::from_bytes));
-            let _ = self.found.send(Sighting::Gauge(id, gauge));
-        }
-        match opened.and_then(|program| Ok((program.rate()?, program))) {
-            Ok((0, program)) if program.links_mem_profile() => Sight::Blind(
-                "the leaking lines are not known: the program has switched its heap profile off (runtime.MemProfileRate is 0)".into(),
-            ),
-            Ok((0, _)) => Sight::Blind(
-                "to have the leaking lines named, run again with `--culprit on`: this program does not sample its heap by itself".into(),
-            ),
-            Ok((_, program)) => {
-                // What the program or its user chose is left alone.
-                let pace = naming.sample_rate.is_none().then(Pace::new);
-                Sight::Profiled(Box::new(Profiling::live(program, pace)))
-            }
-            Err(refusal) => unknown(&refusal),
         }
     }
 
@@ -399,10 +355,4 @@ impl Witness {
             })));
         }
     }
-}
-
-fn open_armed(pid: i32, rate: u64) -> Result<Program, Refusal> {
-    let mut program = Program::open(pid)?;
-    program.arm(rate)?;
-    Ok(program)
 }
