@@ -1,14 +1,14 @@
 //! The lines that leak, named from outside: in real programs, built in the ways that people build them.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod memory;
+mod profiles;
 
-use nix::unistd::Uid;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
-use crate::support::{Done, Gcwatch, NONE, Running, go, go_with, option, root, toolchain};
+use crate::support::{Done, Gcwatch, NONE, Running, go, go_with, option, root};
 
 /// The releases whose runtimes differ in what is read.
 const RELEASES: [&str; 4] = ["1.19", "1.22", "1.25", "1.27"];
@@ -217,218 +217,6 @@ fn goroutines_are_named_by_who_starts_them() {
     }
 }
 
-/// What gcwatch opened of the memory of others, as strace tells: the paths, and whether for writing.
-fn opened(mode: &str, program: &Path) -> (Vec<(String, bool)>, String) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let log = folder.path().join("calls");
-    let run = Command::new("strace")
-        .env_remove("GITHUB_ACTIONS")
-        .args([
-            "-f",
-            "-qq",
-            "-e",
-            "trace=open,openat,openat2,process_vm_writev,ptrace",
-            "-o",
-        ])
-        .arg(&log)
-        .arg(env!("CARGO_BIN_EXE_gcwatch"))
-        .args(SPAN)
-        .args(["--on-leak=stop", &format!("--culprit={mode}"), "--"])
-        .arg(program)
-        .arg("leak")
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("strace: {error}; it is needed here: apt-get install strace")
-        });
-    let said = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert_eq!(run.status.code(), Some(23), "{mode}: {said}");
-    let log = fs::read_to_string(log).expect("the calls");
-    assert!(log.contains("openat("), "{mode}: {log}");
-    for call in ["ptrace(", "process_vm_writev("] {
-        assert!(!log.contains(call), "{mode}: {log}");
-    }
-    let memory = log.lines().filter(|call| call.contains("/mem\""));
-    let opened = memory.map(|call| {
-        (
-            call.to_owned(),
-            call.contains("O_RDWR") || call.contains("O_WRONLY"),
-        )
-    });
-    (opened.collect(), said)
-}
-
-#[test]
-fn only_when_asked_to_is_anything_written_and_with_off_nothing_is_opened() {
-    let [plain, pprof] = [BUILDS[1], ("pprof", &[PPROF, STRIP])].map(|build| shop("1.27", build));
-    let runs = [
-        ("auto", &plain),
-        ("auto", &pprof),
-        ("off", &pprof),
-        ("on", &plain),
-    ]
-    .map(|(mode, program)| {
-        let program = program.clone();
-        std::thread::spawn(move || opened(mode, &program))
-    });
-    let [auto_plain, auto_pprof, off, on] = runs.map(|run| {
-        run.join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    let hint = "gcwatch: to have the leaking lines named, run again with `--culprit on`";
-    for (name, (opened, _)) in [("plain", &auto_plain), ("pprof", &auto_pprof)] {
-        assert!(!opened.is_empty(), "auto, {name}");
-        assert!(opened.iter().all(|(_, writing)| !writing), "{opened:?}");
-    }
-    assert!(auto_plain.1.contains(hint), "{}", auto_plain.1);
-    assert!(
-        auto_pprof
-            .1
-            .contains(" of the growth: sessions.(*Store).New"),
-        "{}",
-        auto_pprof.1
-    );
-    assert_eq!(off.0, [], "nothing is opened");
-    assert!(
-        !off.1.contains("culprit") && !off.1.contains("of the growth"),
-        "{}",
-        off.1
-    );
-    assert!(
-        on.0.iter().any(|(_, writing)| *writing),
-        "it was switched on: {:?}",
-        on.0
-    );
-}
-
-#[test]
-fn profiles_of_the_rise_open_in_gos_own_tool_and_are_their_users_only() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let profiles = folder.path().join("new/profiles");
-    let option = format!("--profile-out={}", profiles.display());
-    let program = shop("1.25", BUILDS[1]);
-    let run = Run::direct(
-        folder.path(),
-        "run",
-        &["--culprit=on", &option],
-        &program,
-        "leak",
-    );
-    let (_, process, done) = run.finish();
-    let files: Vec<PathBuf> = process["profiles"]
-        .as_array()
-        .expect("two files")
-        .iter()
-        .map(|file| file.as_str().expect("a name").into())
-        .collect();
-    let [base, last] = &files[..] else {
-        panic!("{files:?}")
-    };
-    for file in &files {
-        let mode = fs::metadata(file)
-            .expect("it is there")
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-    done.says(&format!(
-        "go tool pprof -diff_base {} {}\n",
-        base.display(),
-        last.display()
-    ));
-    // From 1.25 on the tool is built when it is first asked for.
-    let top = Command::new(toolchain("1.22"))
-        .args(["tool", "pprof", "-top", "-lines", "-diff_base"])
-        .args(&files)
-        .env("HOME", folder.path())
-        .env("PPROF_TMPDIR", folder.path())
-        .output()
-        .expect("go runs");
-    let top = String::from_utf8_lossy(&top.stdout).into_owned();
-    let first = top
-        .lines()
-        .skip_while(|line| !line.trim_start().starts_with("flat"))
-        .nth(1)
-        .unwrap_or_else(|| panic!("{top}"));
-    let (file, number) = &marked("LEAK:session")[0];
-    assert!(first.ends_with(&format!("{file}:{number}")), "{top}");
-}
-
-#[test]
-fn a_program_that_serves_its_profile_need_not_be_read() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let program = shop("1.27", ("pprof", &[PPROF, STRIP]));
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|free| free.local_addr())
-        .expect("a free port")
-        .port();
-    let script = format!("SHOP_LISTEN=127.0.0.1:{port} exec \"$0\" \"$@\"");
-    let option = format!("--pprof=http://127.0.0.1:{port}");
-    let run = Run::start(
-        folder.path(),
-        "served",
-        &[&option],
-        &script,
-        &program,
-        "leak",
-    );
-    let (name, process, done) = run.finish();
-    assert!(
-        done.stderr().contains("sessions.(*Store).New sessions.go:"),
-        "{}",
-        done.stderr()
-    );
-    names_the_leaks(&name, &process, 2);
-}
-
-/// Of an execute-only program the kernel shows nobody the memory.
-#[test]
-fn what_must_not_be_read_is_refused_in_one_line_and_the_verdict_stands() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let hidden = folder.path().join("hidden");
-    fs::copy(shop("1.27", BUILDS[1]), &hidden).expect("a copy");
-    let mode = |mode| fs::Permissions::from_mode(mode);
-    fs::set_permissions(folder.path(), mode(0o755)).expect("its mode");
-    fs::set_permissions(&hidden, mode(0o711)).expect("its mode");
-    let command = if Uid::effective().is_root() {
-        // Root may read all.
-        vec![
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-        ]
-    } else {
-        fs::set_permissions(&hidden, mode(0o111)).expect("its mode");
-        vec!["env"]
-    };
-    let gcwatch = folder.path().join("gcwatch");
-    fs::copy(env!("CARGO_BIN_EXE_gcwatch"), &gcwatch).expect("a copy");
-    let run = Command::new(command[0])
-        .args(&command[1..])
-        .arg(&gcwatch)
-        .args(SPAN)
-        .args(["--on-leak=stop", "--culprit=on", "--"])
-        .arg(&hidden)
-        .arg("leak")
-        .env_remove("GITHUB_ACTIONS")
-        .current_dir("/")
-        .output()
-        .expect("it starts");
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert_eq!(run.status.code(), Some(23), "{said}");
-    let reasons: Vec<&str> = said
-        .lines()
-        .filter(|line| line.contains("the leaking lines are not known"))
-        .collect();
-    assert_eq!(
-        reasons,
-        [
-            "gcwatch: the leaking lines are not known: its memory cannot be read: it is another user's, or must not be looked into (set-user-ID, file capabilities, Yama); run gcwatch as its user, with the rights to trace it"
-        ],
-        "{said}"
-    );
-}
-
 #[test]
 fn a_healthy_program_gets_no_line_more() {
     let program = go("1.19", "tests/go/shop");
@@ -442,36 +230,6 @@ fn a_healthy_program_gets_no_line_more() {
         done.stderr().lines().count()
     };
     assert_eq!(run(&["--culprit=on"]), run(&["--culprit=off"]));
-}
-
-/// The trace has whole MiB; what the memory tells is finer, and judged so where a smaller rise is asked for.
-#[test]
-fn a_small_rise_is_looked_for_in_bytes_where_the_memory_tells_them() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let runs = [
-        ("--min-rise=768KiB", "auto", 128 << 10),
-        ("--min-rise=768KiB", "on", 128 << 10),
-        ("--min-rise=768KiB", "off", 1 << 20),
-        ("--min-rise=6MiB", "auto", 1 << 20),
-    ];
-    let runs = RELEASES.iter().zip(runs).map(|(release, run)| {
-        let (rise, mode, steps) = run;
-        let json = folder.path().join(format!("{release}.json"));
-        let running = Gcwatch::new([option("json", &json), "--for=3s".into()])
-            .options([rise, &format!("--culprit={mode}")])
-            .watch(shop(release, BUILDS[1]), ["quiet"])
-            .start();
-        (format!("go{release} {rise} {mode}"), json, steps, running)
-    });
-    for (name, json, steps, running) in runs.collect::<Vec<_>>() {
-        running.finish().exits(0);
-        let summary: Value =
-            serde_json::from_slice(&fs::read(json).expect("the summary")).expect("it is JSON");
-        assert_eq!(
-            summary["processes"][0]["judged_in_steps_of_bytes"], steps,
-            "{name}: {summary}"
-        );
-    }
 }
 
 #[test]
