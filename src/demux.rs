@@ -2,26 +2,34 @@
 //!
 //! A Go program hands GODEBUG and stderr on to its children, so the cycles of several processes may come mixed: `go build`,
 //! a prefork server, a shell loop that starts a service again. Each has cycle numbers of its own and a start of its own:
-//! when a cycle arrives, less its time since that process's start, less its own length.
+//! when a cycle arrives, less its time since that process's start, less its own length. And each goes on where its own heap was.
+//! A busy machine makes lines late, and now and then one is lost, so none of these is asked for: a cycle goes to the process
+//! where it surprises least, and only what can go on nowhere is a new process.
 
 use std::time::Duration;
 
-use crate::size::{MIB, Size};
+use crate::size::Size;
 use crate::trace::Cycle;
 
 /// A Go process on the stream, numbered from 1 by first appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u32);
 
-/// How far two estimates of one process's start may lie apart: a line waits in the pipe while its reader is busy, and the
-/// thread that writes it may wait for a processor.
-const SAME_START: Duration = Duration::from_secs(1);
-
-/// How late a line may come on a busy machine: its thread or its reader waits for a processor.
+/// A line that is not the next one by its number may be so late: its thread or its reader waits for a processor.
 const LATE: Duration = Duration::from_secs(10);
 
-/// So many lines are the first.
-const FIRST_LINES: u32 = 2;
+/// How late a line comes is counted in doublings from here: what is sooner is prompt.
+const PROMPT: Duration = Duration::from_millis(5);
+
+/// A line that was lost surprises as much as one that comes a third of a second late.
+const LOST_LINE: f64 = 6.0;
+
+/// A doubling of how far a heap is off surprises as much as so many of how late a line is: a busy machine makes lines late by
+/// seconds, and leaves the heaps as they are.
+const HEAP: f64 = 3.0;
+
+/// Of a heap that is off so many doublings count at most: with GOGC=off its goal tells nothing.
+const MOST_DOUBLINGS: f64 = 8.0;
 
 /// How far a time may go back: where two processes print at the same moment, token by token, a line may be read with the
 /// other's time.
@@ -34,45 +42,81 @@ const MOST_PROCESSES: usize = 64;
 #[derive(Clone, Copy, Debug)]
 struct Known {
     id: ProcessId,
-    /// How many lines of it came.
-    lines: u32,
     number: u32,
     at: Option<Duration>,
     /// When it started at the latest, on the clock of arrivals. A late line only makes the estimate later.
     start: Option<Duration>,
     live: Option<Size>,
+    /// GOGC, as a share: by the goal of its first cycle, which is 4 MiB of it.
+    gogc: f64,
+}
+
+/// When a line came.
+#[derive(Clone, Copy, Debug)]
+struct Came {
+    at: Duration,
+    /// Whether it is only what the lines before tell: the line itself may be later than that.
+    is_saved: bool,
+}
+
+impl Came {
+    /// When the process of a cycle started at the latest, where that was known to be so before.
+    fn start(self, cycle: &Cycle, known: Option<Duration>) -> Option<Duration> {
+        let start = self.at.saturating_sub(cycle.ended()?);
+        Some(match known {
+            Some(known) if self.is_saved => known,
+            Some(known) => known.min(start),
+            None => start,
+        })
+    }
 }
 
 impl Known {
-    /// Whether a cycle that tells of this start may be its own.
-    fn may_have_started(&self, start: Option<Duration>) -> bool {
-        match (self.start, start) {
-            (Some(known), Some(start)) => known.abs_diff(start) <= SAME_START,
+    /// Whether a cycle may be its next one, or a later one where lines were lost.
+    fn may_go_on(&self, cycle: &Cycle, came: Came) -> bool {
+        let is_later = match (cycle.at, self.at) {
+            (Some(at), Some(known)) => at + MIXED_UP >= known,
             _ => true,
+        };
+        let is_next = self.lost_before(cycle) == Some(0);
+        is_later && (is_next || came.is_saved || self.off(cycle, came) <= LATE)
+    }
+
+    /// How many of its lines were lost if this one is its next that came; none if it is no later one.
+    fn lost_before(&self, cycle: &Cycle) -> Option<u32> {
+        cycle.number.checked_sub(self.number)?.checked_sub(1)
+    }
+
+    /// How far from its own time a cycle came. Earlier is as good as later: all lines before may have been late.
+    fn off(&self, cycle: &Cycle, came: Came) -> Duration {
+        let (Some(start), Some(ended)) = (self.start, cycle.ended()) else {
+            return Duration::ZERO;
+        };
+        let own = start + ended;
+        if came.is_saved {
+            came.at.saturating_sub(own)
+        } else {
+            came.at.abs_diff(own)
         }
     }
 
-    /// Whether it is the next one by its number, and it came late, or the only lines before did.
-    fn is_next_and_late(&self, cycle: &Cycle, start: Option<Duration>) -> bool {
-        let (Some(known), Some(start)) = (self.start, start) else {
-            return false;
-        };
-        cycle.number == self.number + 1
-            && known.abs_diff(start) <= LATE
-            && (start >= known || self.lines <= FIRST_LINES)
+    /// How much it surprises that a cycle is its own, in doublings of what would not: the less, the likelier.
+    fn surprise(&self, cycle: &Cycle, came: Came) -> Option<f64> {
+        let lost = LOST_LINE * f64::from(self.lost_before(cycle)?);
+        let late = (1.0 + self.off(cycle, came).as_secs_f64() / PROMPT.as_secs_f64()).log2();
+        let heap = (1.0 + self.misses(cycle)).log2().min(MOST_DOUBLINGS);
+        Some(lost + late + HEAP * heap)
     }
 
     /// How far a cycle's heap is from what this process's last cycle left behind, in MiB: what was live then is still there
     /// when the next cycle starts, and the goal of that was set by it. It tells apart processes that started together.
-    fn misses(&self, cycle: &Cycle) -> u64 {
-        let (Some(live), true) = (self.live, cycle.number == self.number + 1) else {
-            return 0;
+    fn misses(&self, cycle: &Cycle) -> f64 {
+        let Some(live) = self.live else {
+            return 0.0;
         };
-        let mib = |size: Size| size.bytes() / MIB;
-        let lost = mib(live).saturating_sub(mib(cycle.heap.start));
-        // GOGC is 100 mostly, and below 4 MiB the goal stays (`mgcpacer.go`, heapMinimum).
-        let expected = (2 * mib(live)).max(4);
-        lost + cycle.goal.map_or(0, |goal| mib(goal).abs_diff(expected))
+        let lost = (live.mib() - cycle.heap.start.mib()).max(0.0);
+        let expected = (live.mib() * (1.0 + self.gogc)).max(4.0 * self.gogc);
+        lost + cycle.goal.map_or(0.0, |goal| (goal.mib() - expected).abs())
     }
 }
 
@@ -82,6 +126,8 @@ pub struct Demux {
     /// The longest silent first.
     known: Vec<Known>,
     last_id: u32,
+    /// On a saved log: when the last line came, by what the lines tell.
+    clock: Duration,
 }
 
 /// Where a cycle belongs.
@@ -99,56 +145,45 @@ impl Demux {
     /// Finds the process of a cycle that came at `arrived`, on any clock that does not go back; `None` for a saved log,
     /// where only numbers and `@` times tell. Go 1.0 to 1.4 print no time: their numbers alone tell.
     pub fn assign(&mut self, cycle: &Cycle, arrived: Option<Duration>) -> Assigned {
-        let start = arrived
+        let came = Came {
+            at: arrived.unwrap_or(self.clock),
+            is_saved: arrived.is_none(),
+        };
+        // Of equals the one that was heard last.
+        let found = (0..self.known.len())
+            .rev()
+            .filter(|index| self.known[*index].may_go_on(cycle, came))
+            .filter_map(|index| Some((index, self.known[index].surprise(cycle, came)?)))
+            .min_by(|(_, one), (_, other)| one.total_cmp(other));
+        let before = found.map(|(index, _)| self.known.remove(index));
+        let id = before.map_or_else(
+            || {
+                self.last_id += 1;
+                ProcessId(self.last_id)
+            },
+            |known| known.id,
+        );
+        let start = came.start(cycle, before.and_then(|known| known.start));
+        self.clock = start
             .zip(cycle.ended())
-            .map(|(arrived, ended)| arrived.saturating_sub(ended));
-        let follows = |known: &Known| {
-            let is_later = match (cycle.at, known.at) {
-                (Some(at), Some(known)) => at + MIXED_UP >= known,
-                _ => true,
-            };
-            cycle.number > known.number && is_later
-        };
-        // The successor by number first, then the smallest gap, then the likeliest heap, then the nearest start, then who was
-        // heard last.
-        let find = |may_be: &dyn Fn(&Known) -> bool| {
-            (0..self.known.len())
-                .rev()
-                .filter(|index| follows(&self.known[*index]) && may_be(&self.known[*index]))
-                .min_by_key(|index| {
-                    let known = &self.known[*index];
-                    (
-                        cycle.number - known.number,
-                        known.misses(cycle),
-                        known
-                            .start
-                            .unwrap_or_default()
-                            .abs_diff(start.unwrap_or_default()),
-                    )
-                })
-        };
-        let found = find(&|known| known.may_have_started(start))
-            .or_else(|| find(&|known| known.is_next_and_late(cycle, start)));
-        let (id, lines, first) = if let Some(index) = found {
-            let known = self.known.remove(index);
-            let first = known.start.into_iter().chain(start).min();
-            (known.id, known.lines.saturating_add(1), first)
-        } else {
-            self.last_id += 1;
-            (ProcessId(self.last_id), 1, start)
+            .map_or(came.at, |(start, ended)| came.at.max(start + ended));
+        let gogc = match (before, cycle.goal) {
+            (Some(known), _) => known.gogc,
+            (None, Some(goal)) if cycle.number == 1 => goal.mib() / 4.0,
+            _ => 1.0,
         };
         self.known.push(Known {
             id,
-            lines,
             number: cycle.number,
             at: cycle.at,
-            start: first,
+            start,
             live: cycle.heap.live,
+            gogc,
         });
         let forgotten = (self.known.len() > MOST_PROCESSES).then(|| self.known.remove(0).id);
         Assigned {
             process: id,
-            new: found.is_none(),
+            new: before.is_none(),
             forgotten,
         }
     }
@@ -200,9 +235,33 @@ mod tests {
     }
 
     #[test]
+    fn in_a_saved_log_a_restart_that_lives_longer_stays_one_process() {
+        // GOGC=200: the goal tells nothing here.
+        let cycle = |number: u32, at: u32, live: u32, goal: u32| {
+            let line = format!(
+                "gc {number} @{at}.000s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, {goal}->{goal}->{live} MB, {goal} MB goal, 2 P\n"
+            );
+            match parse(line.as_bytes()) {
+                Some(Trace::Cycle(cycle)) => cycle,
+                other => panic!("{line:?} is {other:?}"),
+            }
+        };
+        let mut demux = Demux::default();
+        for (process, cycles, pace) in [(1, 40, 1), (2, 90, 2), (3, 200, 3)] {
+            let mut goal = 4;
+            for number in 1..=cycles {
+                let live = 20 + (number + process) * 7 % 11;
+                let assigned = demux.assign(&cycle(number, number * pace, live, goal), None);
+                assert_eq!(assigned.process, ProcessId(process), "cycle {number}");
+                goal = live * 3;
+            }
+        }
+    }
+
+    #[test]
     fn of_processes_that_started_together_each_goes_on_where_its_heap_was() {
         let cycle = |number: u32, live: u32| {
-            let (start, goal) = (live + live / 2, live * 2);
+            let (start, goal) = (live + live / 2, if number == 1 { 4 } else { live * 2 });
             let line = format!(
                 "gc {number} @0.{number}00s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, {start}->{start}->{live} MB, {goal} MB goal, 0 MB stacks, 0 MB globals, 2 P\n"
             );

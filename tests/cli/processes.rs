@@ -79,51 +79,6 @@ fn programs_that_start_one_after_the_other_are_told_apart() {
     }
 }
 
-/// A prefork server: five processes that start at the same moment and share one stderr.
-#[test]
-fn workers_that_start_together_are_told_apart_each_with_its_own_cycles() {
-    let run = |release| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let json = folder.path().join("summary");
-        let done = Gcwatch::new([option("json", &json)])
-            .watch(probe(release), ["prefork", "4"])
-            .run()
-            .exits(0);
-        let summary: Value =
-            serde_json::from_slice(&fs::read(json).expect("the summary")).expect("it is JSON");
-        let mut seen: Vec<[Option<u64>; 3]> = summary["processes"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|process| {
-                let live = process["live_heap"]["last_bytes"].as_u64();
-                [
-                    process["pid"].as_u64(),
-                    process["cycles"].as_u64(),
-                    live.map(|bytes| bytes >> 20),
-                ]
-            })
-            .collect();
-        let mut told: Vec<[Option<u64>; 3]> = done
-            .stdout()
-            .lines()
-            .map(|line| {
-                let told: Value = serde_json::from_str(line).expect("JSON");
-                ["pid", "num_gc", "kept_mib"].map(|what| told[what].as_u64())
-            })
-            .collect();
-        assert_eq!(told.len(), 5);
-        seen.sort_unstable();
-        told.sort_unstable();
-        assert_eq!(seen, told, "{release}: {}", done.stderr());
-    };
-    // One after the other: a worker that gets no processor for a tenth of a second in the middle of a line, as happens with
-    // fifteen of them on two, has let go of that line, since text waits no longer than that.
-    for release in RELEASES {
-        run(release);
-    }
-}
-
 #[test]
 fn a_daemon_that_left_the_family_is_not_taken_for_the_command() {
     for release in RELEASES {

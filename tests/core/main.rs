@@ -9,6 +9,7 @@ mod releases;
 mod reports;
 mod runtime;
 mod sessions;
+mod shared_stream;
 mod signs;
 mod splitting;
 mod torn;
