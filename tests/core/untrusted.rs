@@ -12,6 +12,8 @@ use gcwatch::culprit::version::Version;
 use gcwatch::culprit::{Bucket, Frame, Refusal, Snapshot};
 use proptest::prelude::*;
 
+use crate::chance::cases;
+
 const PAGE: u64 = 4096;
 
 /// Pages 0 to 7 and 9 to 20, and not a byte between. Each byte is the number of its page.
@@ -243,6 +245,8 @@ fn what_is_no_heap_profile_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn bytes_that_are_no_program_are_refused(tail in prop::collection::vec(any::<u8>(), 0..400)) {
         let magic = [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0];

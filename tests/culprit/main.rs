@@ -1,5 +1,7 @@
 //! The heap profile of real Go programs, read from outside.
 
+#[path = "../core/chance.rs"]
+mod chance;
 mod growth;
 mod harm;
 mod locating;

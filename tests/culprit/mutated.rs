@@ -7,6 +7,7 @@ use gcwatch::culprit::elf::Image;
 use gcwatch::culprit::locate::Linked;
 use proptest::prelude::*;
 
+use crate::chance::cases;
 use crate::support::{Build, build};
 
 /// A stripped program, and the places in it that are read: headers, sections, the function table's parts, the module.
@@ -48,7 +49,7 @@ fn program() -> &'static (Vec<u8>, Vec<usize>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn changed_programs_never_panic(
