@@ -11,6 +11,7 @@ mod go_tool;
 mod junit;
 mod leaky;
 mod logs;
+mod panics;
 mod processes;
 mod replay;
 mod reports;

@@ -1,5 +1,8 @@
 //! Runs gcwatch as a user would, on real programs.
 
+#[path = "leftovers.rs"]
+pub(crate) mod leftovers;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -78,10 +81,12 @@ pub(crate) fn probe(release: &str) -> PathBuf {
     go(release, "tests/go/probe")
 }
 
-/// A command as a user starts one. Whoever runs the tests may ignore signals, as nohup does; that is not to reach it, not
+/// A command as a user starts one. What is left of it when the test is over is killed. Whoever runs the tests may ignore signals, as nohup does; that is not to reach it, not
 /// even for a moment, in which a signal that a test sends would be lost.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    let (name, value) = leftovers::mark();
+    command.env(name, value);
     // Nor is what tests do to be told to the job that runs them.
     command.env_remove("GITHUB_ACTIONS");
     let reset = || {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gcwatch::culprit::Program;
 
+use crate::leftovers;
 use crate::support::{Build, build, releases};
 
 /// What the programs are asked to do: to exit, to die in three ways, to run children, to allocate and nothing else.
@@ -47,6 +48,7 @@ fn run(release: &str, task: &[&str], rate: Option<u64>) -> ((ExitStatus, String)
     let child = Command::new(build(release, "probe", Build::Stripped))
         .args(task)
         .env_remove("GODEBUG")
+        .envs([leftovers::mark()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

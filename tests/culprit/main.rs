@@ -4,6 +4,8 @@
 mod chance;
 mod growth;
 mod harm;
+#[path = "../cli/leftovers.rs"]
+mod leftovers;
 mod locating;
 mod mutated;
 mod politeness;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use gcwatch::culprit::{Program, Refusal};
 
+use crate::leftovers;
+
 /// A program that has only just started is asked again for this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -124,6 +126,7 @@ impl Running {
             .env_remove("GODEBUG")
             .env_remove("GOGC")
             .env_remove("GOMEMLIMIT")
+            .envs([leftovers::mark()])
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Running, command, contains};
+use crate::support::{Running, command};
 
 /// The program.
 pub(crate) const GCWATCH: &str = env!("CARGO_BIN_EXE_gcwatch");
@@ -58,21 +58,6 @@ pub(crate) fn as_bare_says(text: &str, stdout: &str) {
 pub(crate) fn state(pid: Pid) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
-}
-
-/// The processes that have this for MARK in their environment.
-pub(crate) fn marked(mark: &str) -> Vec<Pid> {
-    let entry = format!("MARK={mark}\0");
-    fs::read_dir("/proc")
-        .expect("processes")
-        .flatten()
-        .filter(|process| {
-            fs::read(process.path().join("environ"))
-                .is_ok_and(|environment| contains(&environment, &entry))
-        })
-        .filter_map(|process| process.file_name().to_str()?.parse().ok())
-        .map(Pid::from_raw)
-        .collect()
 }
 
 /// Whether a process is there and no zombie.

@@ -7,7 +7,8 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::bare::{GCWATCH, as_bare, is_running, marked, pid, pid_in, script, wait_until};
+use crate::bare::{GCWATCH, as_bare, is_running, pid, pid_in, script, wait_until};
+use crate::support::leftovers::with_environment;
 use crate::support::{Gcwatch, Running, command};
 
 /// Names each signal that comes, one line each, in one write; ends at SIGTERM.
@@ -175,7 +176,7 @@ fn sg_5_a_signal_at_the_very_start_is_neither_lost_nor_leaves_an_orphan() {
             // Wherever gcwatch is now: before its own setup it dies of it, later the command does.
             running.signal(signal);
             running.finish().dies_of(signal);
-            assert_eq!(marked(mark), [], "{signal}");
+            assert_eq!(with_environment("MARK", mark), [], "{signal}");
         }
     }
 }

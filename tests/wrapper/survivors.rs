@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use crate::bare::{GCWATCH, end_of, is_running, marked, pid_in, state, wait_until};
+use crate::bare::{GCWATCH, end_of, is_running, pid_in, state, wait_until};
+use crate::support::leftovers::with_environment;
 use crate::support::{command, trace};
 
 /// Runs a command that leaves a daemon behind; the daemon goes on when a line comes through a named pipe, its descriptor 9.
@@ -159,7 +160,10 @@ fn sv_2_no_process_stays_behind_the_last_survivor() {
             std::fs::read_to_string(format!("/proc/{pid}/comm"))
                 .is_ok_and(|name| name == "gcwatch-relay\n")
         };
-        marked(mark).into_iter().filter(is_relay).collect()
+        with_environment("MARK", mark)
+            .into_iter()
+            .filter(is_relay)
+            .collect()
     };
     // It takes its name a moment after gcwatch has ended.
     wait_until("a relay is there", || !relays().is_empty());

@@ -3,20 +3,18 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use nix::unistd::Uid;
 use serde_json::Value;
 
 use super::{BUILDS, PPROF, RELEASES, SPAN, STRIP, shop};
-use crate::support::{Gcwatch, option};
+use crate::support::{Gcwatch, command, option};
 
 /// What gcwatch opened of the memory of others, as strace tells: the paths, and whether for writing.
 fn opened(mode: &str, program: &Path) -> (Vec<(String, bool)>, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("calls");
-    let run = Command::new("strace")
-        .env_remove("GITHUB_ACTIONS")
+    let run = command("strace")
         .args([
             "-f",
             "-qq",
@@ -103,7 +101,7 @@ fn what_must_not_be_read_is_refused_in_one_line_and_the_verdict_stands() {
     let mode = |mode| fs::Permissions::from_mode(mode);
     fs::set_permissions(folder.path(), mode(0o755)).expect("its mode");
     fs::set_permissions(&hidden, mode(0o711)).expect("its mode");
-    let command = if Uid::effective().is_root() {
+    let as_whom = if Uid::effective().is_root() {
         // Root may read all.
         vec![
             "setpriv",
@@ -117,14 +115,13 @@ fn what_must_not_be_read_is_refused_in_one_line_and_the_verdict_stands() {
     };
     let gcwatch = folder.path().join("gcwatch");
     fs::copy(env!("CARGO_BIN_EXE_gcwatch"), &gcwatch).expect("a copy");
-    let run = Command::new(command[0])
-        .args(&command[1..])
+    let run = command(as_whom[0])
+        .args(&as_whom[1..])
         .arg(&gcwatch)
         .args(SPAN)
         .args(["--on-leak=stop", "--culprit=on", "--"])
         .arg(&hidden)
         .arg("leak")
-        .env_remove("GITHUB_ACTIONS")
         .current_dir("/")
         .output()
         .expect("it starts");
