@@ -7,7 +7,8 @@
 //! Nine conditions say when such a rise is worth an alarm, and a rise that comes back or levels off is withdrawn.
 //!
 //! They ask for more while the program runs than once the run is over. A flag may end the run, and a minute more would
-//! have shown whether the rise ends; the verdict is about what was seen, and nothing more will come.
+//! have shown whether the rise ends; the verdict is about what was seen, and nothing more will come. So the end asks for
+//! one thing besides: that the rise still goes on.
 //!
 //! The core has no clock: all times are the `@` of the trace lines. Its state is bounded, and a cycle takes constant
 //! time on average, so it can watch for weeks.

@@ -4,6 +4,7 @@
 //! three say what a rise is; the others keep healthy programs out: warm-ups, caches that fill, sawtooths, load that grows.
 //! The figures were found on recorded runs of healthy and of leaking Go programs.
 
+mod end;
 mod load;
 
 use super::evidence::{Margin, NOTHING_TO_COMPARE, Unit};
@@ -11,6 +12,7 @@ use super::ladder::Window;
 use super::stretch::{Moment, Stretch, rise};
 use crate::size::Size;
 use crate::wording::real;
+pub(super) use end::GOING_ON;
 use load::UNDER_STEADY_LOAD;
 
 /// One condition of the rule.
@@ -63,12 +65,13 @@ pub(super) enum Lately {
     WithLoad,
 }
 
-/// Whether a stretch was a rise worth an alarm until lately, and what it is no more.
+/// Whether a stretch was a rise worth an alarm until lately, and what it is no more, where the run did not end in one:
+/// what meets all conditions did not go on then.
 pub(super) fn until_lately(stretch: &Stretch) -> Option<Lately> {
-    match unmet(&STEADY, 0, stretch)? {
-        (index, _) if index < WHAT_IT_WAS => None,
-        (WHAT_IT_WAS, _) => Some(Lately::Stopped),
-        _ => Some(Lately::WithLoad),
+    match unmet(&STEADY, 0, stretch) {
+        Some((index, _)) if index < WHAT_IT_WAS => None,
+        Some((index, _)) if index > WHAT_IT_WAS => Some(Lately::WithLoad),
+        _ => Some(Lately::Stopped),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::baseline::{Baseline, Compared, Trend};
 use super::candidates::Candidates;
 use super::change::{Change, Growth};
-use super::conditions::{self, Condition, DOUBLING, Lately, STEADY};
-use super::evidence::{Evidence, HeldBack, Margin};
+use super::conditions::{self, Condition, DOUBLING, GOING_ON, Lately, STEADY};
+use super::evidence::{Evidence, Finding, HeldBack, Margin};
 use super::ladder::{Ladder, Window};
 use super::stretch::{Moment, Stretch, Terms};
 use super::swing::Swing;
@@ -145,10 +145,15 @@ impl FloorRule {
     /// The rise that the run ended with, where none is flagged: one that would have had to last longer while it ran.
     fn rise_at_last(&self) -> Option<Climb> {
         let terms = self.terms(Moment::Ended);
-        let rises = (0..self.ladder.levels())
+        let (conditions, stretch) = (0..self.ladder.levels())
             .flat_map(|level| stretches(&self.ladder, level, self.rises, terms))
-            .find(|(conditions, stretch)| conditions::unmet(conditions, 0, stretch).is_none());
-        rises.map(|(conditions, stretch)| self.climb(conditions, &stretch))
+            .find(|(conditions, stretch)| conditions::unmet(conditions, 0, stretch).is_none())?;
+        let going_on = Finding::of(&GOING_ON, &stretch);
+        going_on.margin.is_met().then(|| {
+            let mut climb = self.climb(conditions, &stretch);
+            climb.rise.evidence.findings.push(going_on);
+            climb
+        })
     }
 
     /// The climb that a stretch shows with the last cycle.

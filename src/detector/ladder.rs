@@ -231,6 +231,14 @@ impl Ladder {
         })
     }
 
+    /// Two floors that lie `apart` seconds apart, each over half as long, the later one up to now.
+    pub(super) fn floors_apart(&self, now: f64, apart: f64) -> Option<(Size, Size)> {
+        Some((
+            self.floor_between(now - 1.5 * apart, now - apart)?,
+            self.floor_between(now - 0.5 * apart, now)?,
+        ))
+    }
+
     /// The highest floor of all windows of a level that ended by that time, dropped ones included.
     pub(super) fn record_before(&self, level: usize, time: f64) -> Option<Size> {
         let Level {

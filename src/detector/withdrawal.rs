@@ -147,7 +147,7 @@ impl Climb {
         if now - self.end < self.span || now - self.step_at < self.span {
             return None;
         }
-        let (before, latest) = floors_apart(ladder, now, self.span)?;
+        let (before, latest) = ladder.floors_apart(now, self.span)?;
         (latest.mib() - before.mib() < STILL_RISING * self.flagged()).then_some(latest)
     }
 
@@ -159,19 +159,13 @@ impl Climb {
         if now - self.end < part {
             return false;
         }
-        floors_apart(ladder, now, part).is_some_and(|(before, latest)| {
-            let mean = part * (latest.mib() - self.from.mib()) / since;
-            latest.mib() - before.mib() < GOING_ON * mean
-        })
+        ladder
+            .floors_apart(now, part)
+            .is_some_and(|(before, latest)| {
+                let mean = part * (latest.mib() - self.from.mib()) / since;
+                latest.mib() - before.mib() < GOING_ON * mean
+            })
     }
-}
-
-/// Two floors that lie `apart` seconds apart, each over half as long, the later one up to now.
-fn floors_apart(ladder: &Ladder, now: f64, apart: f64) -> Option<(Size, Size)> {
-    Some((
-        ladder.floor_between(now - 1.5 * apart, now - apart)?,
-        ladder.floor_between(now - 0.5 * apart, now)?,
-    ))
 }
 
 #[cfg(test)]

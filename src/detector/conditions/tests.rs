@@ -20,7 +20,7 @@ pub(super) fn mib(mib: u64) -> Size {
 }
 
 /// What `of` says of the last groups of so many cycles, one cycle every `pace` seconds, while the program runs.
-fn on<T>(
+pub(super) fn on<T>(
     pace: f64,
     grouping: usize,
     steps: usize,
@@ -268,20 +268,6 @@ fn a_plateau_at_the_very_end_is_held_back() {
             );
         });
     });
-}
-
-#[test]
-fn once_the_run_is_over_what_rises_at_less_than_half_of_its_rate_has_stopped() {
-    let lately = |live: &[u64]| {
-        on(14.0, 1, RISES, live, |stretch| {
-            at_last(stretch, until_lately)
-        })
-    };
-    assert_eq!(lately(&[100, 120, 140, 160, 190, 206, 210]), None, "a leak");
-    let stopped = [100, 120, 140, 160, 220, 222, 224];
-    assert_eq!(lately(&stopped), Some(Lately::Stopped));
-    let never = [100, 140, 170, 190, 200, 202, 204];
-    assert_eq!(lately(&never), None, "it slowed all the time");
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn a_rise_that_would_have_to_last_longer_is_a_leak_once_the_run_is_over() {
     );
     assert!(rule.growth().is_some());
     assert!(rule.nearest().is_none(), "it is a leak");
+    let told = rule.rise_at_last().expect("a leak").rise.evidence.findings;
+    assert_eq!(told.last().map(|last| last.condition), Some(GOING_ON.name));
 }
 
 #[test]
@@ -168,6 +170,22 @@ fn a_rise_that_stopped_just_before_the_end_is_not_clean() {
     assert_eq!(
         reason(500, heap(true)),
         "rose by 10 MiB, had stopped when the run ended: run longer"
+    );
+}
+
+#[test]
+fn two_high_cycles_at_the_end_make_no_leak_of_a_rise_that_had_nearly_stopped() {
+    let reason = |before, last| {
+        let mut live = [20, 22, 24, 28, 42, before, last]
+            .map(|floor| [floor; 4])
+            .concat();
+        live[26..].fill(50);
+        reason(2_000, live)
+    };
+    assert!(reason(44, 47).starts_with("live heap rose across 6 windows of "));
+    assert_eq!(
+        reason(43, 44),
+        "rose by 24 MiB, had stopped when the run ended: run longer"
     );
 }
 
