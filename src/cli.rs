@@ -22,8 +22,8 @@ use crate::watcher::ProfileUrl;
 /// Runs a Go program, watches its live heap, and says whether it leaks memory.
 ///
 /// gcwatch adds gctrace=1 to GODEBUG, takes the GC trace lines out of the command's stderr, and passes all else through
-/// unchanged. It flags a leak when the floor of the live heap rises across N windows in a row. No change to the program is
-/// needed, and none is made.
+/// unchanged. It flags a leak when the floor of the live heap, the lowest that it comes down to in a window of GC cycles, rises
+/// across N windows in a row. No change to the program is needed.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "GCWATCH_MIN_SPAN", default_value = "20s", value_parser = duration)]
     min_span: Duration,
 
-    /// How much the floor must rise (rule floor), besides 10 %
+    /// How much the floor must rise (rule floor), and by a tenth of the heap at least
     ///
     /// The trace counts whole MiB: below six of them little can be said from it. A smaller rise is looked for to the byte,
     /// where the program's memory may be read (not with `--culprit off`). Example: `--min-rise 1MiB`.
@@ -67,9 +67,9 @@ pub struct Args {
     )]
     min_rise: Size,
 
-    /// Show the cycles that began earlier than this after the program's start, but do not judge them
+    /// Judge no cycle that began earlier than this after the program's start
     ///
-    /// For caches that fill and pools that grow at the start. Example: `--warmup 1m`.
+    /// They are counted and reported all the same. For caches that fill and pools that grow at the start. Example: `--warmup 1m`.
     #[arg(long, value_name = "DURATION", env = "GCWATCH_WARMUP", default_value = "0s", value_parser = duration)]
     warmup: Duration,
 
@@ -98,9 +98,10 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "ACTION", env = "GCWATCH_ON_INCONCLUSIVE", default_value_t = OnInconclusiveName::Pass)]
     on_inconclusive: OnInconclusiveName,
 
+    #[expect(clippy::doc_markdown, reason = "the help shows it as it stands")]
     /// The exit code of a leak, with `--on-leak fail` or `stop`
     ///
-    /// The default is `LeakSanitizer`'s own. From 1 to 255. Example: `--leak-exit-code 99`.
+    /// The default is LeakSanitizer's own. From 1 to 255. Example: `--leak-exit-code 99`.
     #[arg(long, value_name = "N", env = "GCWATCH_LEAK_EXIT_CODE", default_value_t = 23, value_parser = clap::value_parser!(u8).range(1..))]
     leak_exit_code: u8,
 
@@ -118,7 +119,7 @@ pub struct Args {
     #[arg(long = "while", value_name = "COMMAND", env = "GCWATCH_WHILE")]
     beside: Option<OsString>,
 
-    /// SIGKILL this long after a SIGTERM that gcwatch sent
+    /// SIGKILL the command if it still runs this long after a SIGTERM of gcwatch's
     ///
     /// Only for a stop that gcwatch asked for (`--for`, `--while`, `--on-leak stop`). Example: `--kill-after 30s`.
     #[arg(long, value_name = "DURATION", env = "GCWATCH_KILL_AFTER", default_value = "10s", value_parser = duration)]
@@ -131,7 +132,7 @@ pub struct Args {
     #[arg(long, value_enum, env = "GCWATCH_STDERR", default_value_t = StderrName::Auto)]
     stderr: StderrName,
 
-    /// Name the lines that hold the growth
+    /// Name the lines of code that allocated what grew
     ///
     /// From the heap profile in the program's memory. `auto`: it is read where the program samples its heap anyway, as all do
     /// that import runtime/pprof or net/http/pprof. `on`: elsewhere sampling is switched on, from the start, by setting
@@ -181,10 +182,15 @@ pub struct Args {
     trace_file: Option<PathBuf>,
 
     /// Write the summary here at the end, as one JSON object; `-` (stdout) only with `--from`
+    ///
+    /// The verdict and its reason, the figures of each process, its flags, the lines that leak. A later run may be compared
+    /// with it: `--baseline`. Example: `--json gcwatch.json`.
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSON")]
     json: Option<PathBuf>,
 
     /// Write every event here as it happens, one JSON object a line
+    ///
+    /// The start, each cycle, each flag and its withdrawal, and how it ended. Example: `--jsonl gcwatch.jsonl`.
     #[arg(long, value_name = "FILE", env = "GCWATCH_JSONL")]
     jsonl: Option<PathBuf>,
 
@@ -229,7 +235,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR", hide = true)]
     test_reports_in: Option<PathBuf>,
 
-    /// Write nothing to stderr but errors
+    /// Write nothing of gcwatch's own to stderr but errors
+    ///
+    /// What the command writes passes as always. The verdict is in the exit status (`--on-leak fail`) and in the reports.
     #[arg(short, long, env = "GCWATCH_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
@@ -241,6 +249,7 @@ pub struct Args {
 const AFTER_LONG_HELP: &str = "\
 Sizes are written as in GOMEMLIMIT (64MiB, 1GiB, 1048576), durations as in Go (90s, 5m, 1h30m, 250ms).
 Each option has an environment twin, GCWATCH_ and its name in capitals (GCWATCH_ON_LEAK=fail); the command line wins.
+Messages are coloured on a terminal, unless NO_COLOR is set.
 GCWATCH_LOG=debug shows what gcwatch itself does.
 
 Exit status, the first that applies:
@@ -248,15 +257,16 @@ Exit status, the first that applies:
   126/127  COMMAND cannot be run / is not found
   COMMAND's own, where it failed by itself; the same signal where it died of one
   that of --while, where its command failed by itself
-  23       verdict leak, with --on-leak fail or stop
-  24       verdict inconclusive, with --on-inconclusive fail, or no GC cycle at all
+  23       verdict leak, with --on-leak fail or stop (--leak-exit-code)
+  24       verdict inconclusive, with --on-inconclusive fail; or no GC cycle (--on-leak fail or stop)
   137      COMMAND did not end when gcwatch asked it to, and was killed
   0        anything else
 
 Examples:
   gcwatch -- ./myservice                               watch it, and end as it ends
   gcwatch --on-leak fail --for 2m -- ./myservice       a leak gate for CI
-  GODEBUG=gctrace=1 ./myservice 2>log; gcwatch --from log";
+  GODEBUG=gctrace=1 timeout 60 ./myservice 2>log; gcwatch --from log
+                                                       judge a stderr that was saved";
 
 /// What the command line asks for.
 #[derive(Debug)]
