@@ -30,7 +30,7 @@ extern "C" fn look_at_standard() {
     unsafe_code,
     reason = "there is no other moment before Rust's runtime opens what is closed"
 )]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[unsafe(link_section = ".init_array")]
 #[used]
 static LOOK_AT_STANDARD: extern "C" fn() = look_at_standard;
 

@@ -35,7 +35,6 @@ pub(super) fn with_trace() -> Vec<CString> {
 }
 
 /// Our environment to the byte.
-#[cfg(target_os = "linux")]
 pub(super) fn unchanged() -> Vec<CString> {
     let mut entries = Vec::new();
     #[expect(unsafe_code, reason = "std::env drops entries without `=`")]
@@ -49,16 +48,6 @@ pub(super) fn unchanged() -> Vec<CString> {
         }
     }
     entries
-}
-
-/// Our environment, as far as Rust can tell.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn unchanged() -> Vec<CString> {
-    let entry =
-        |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
-    std::env::vars_os()
-        .filter_map(|pair| CString::new(entry(pair)).ok())
-        .collect()
 }
 
 /// Variables by which a service manager says whom the sockets are for that it passed on (`sd_listen_fds`(3)): the number of

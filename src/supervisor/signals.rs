@@ -53,7 +53,7 @@ extern "C" fn look_at_sigpipe() {
     unsafe_code,
     reason = "there is no other moment before Rust's runtime changes SIGPIPE"
 )]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[unsafe(link_section = ".init_array")]
 #[used]
 static LOOK_AT_SIGPIPE: extern "C" fn() = look_at_sigpipe;
 
