@@ -6,20 +6,6 @@ import (
 	"time"
 )
 
-var _ = register("ramp-steps", program{run: rampSteps})
-var _ = register("lru", program{run: lruFill})
-var _ = register("ttl", program{run: ttlFill})
-var _ = register("sessions", program{run: sessions})
-var _ = register("warm", program{run: warm})
-var _ = register("index", program{run: indexRebuilds})
-var _ = register("suite", program{run: suite})
-var _ = register("lsm", program{run: func(w *world) { w.service(); lsm(w) }})
-var _ = register("build", program{run: buildTool})
-var _ = register("queue", program{run: queue})
-var _ = register("wave", program{run: wave})
-var _ = register("idle-load", program{run: idleLoad})
-var _ = register("tenants", program{run: tenants})
-
 // rampSteps takes connections in steps, as a load balancer adds clients, then keeps their number.
 func rampSteps(w *world) {
 	w.service()

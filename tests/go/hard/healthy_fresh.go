@@ -9,19 +9,6 @@ import (
 
 // Healthy programs whose runs often end while they still fill, or soon after. Half of them, by name, were never tuned on.
 
-var _ = register("clock-cache", program{set: "fresh", run: clockCache})
-var _ = register("window-sums", program{set: "fresh", run: windowSums})
-var _ = register("ramp-readers", program{set: "fresh", run: rampReaders})
-var _ = register("suite-tables", program{set: "fresh", run: suiteTables})
-var _ = register("index-terms", program{set: "fresh", run: indexTerms})
-var _ = register("warm-interned", program{set: "fresh", run: warmInterned})
-var _ = register("wheel-ttl", program{set: "fresh-held", run: wheelTTL})
-var _ = register("carts", program{set: "fresh-held", run: carts})
-var _ = register("ramp-batches", program{set: "fresh-held", run: rampBatches})
-var _ = register("suite-cluster", program{set: "fresh-held", run: suiteCluster})
-var _ = register("segments", program{set: "fresh-held", run: segments})
-var _ = register("replica", program{set: "fresh-held", run: replica})
-
 // clockCache caches pages in as many slots as fit; what was not asked for since the hand came by makes room.
 func clockCache(w *world) {
 	w.service()

@@ -8,16 +8,6 @@ import (
 
 // Healthy programs that the rule is measured on and was never tuned on.
 
-var _ = register("stages", program{set: "held", run: stages})
-var _ = register("ramp-line", program{set: "held", run: rampLine})
-var _ = register("sessions-heavy", program{set: "held", run: sessionsHeavy})
-var _ = register("etl", program{set: "held", run: etl})
-var _ = register("raft", program{set: "held", run: raft})
-var _ = register("tsdb", program{set: "held", run: tsdb})
-var _ = register("memo", program{set: "held", run: memo})
-var _ = register("buffers", program{set: "held", run: buffers})
-var _ = register("crawl", program{set: "held", run: crawl})
-
 // stages is under a load test that goes up in stages, each a short ramp and a hold, and down at the end.
 func stages(w *world) {
 	w.service()

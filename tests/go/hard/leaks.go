@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-var _ = register("leak-plain", program{leak: true, run: leakPlain})
-var _ = register("leak-noise", program{leak: true, run: leakNoise})
-var _ = register("leak-warm", program{leak: true, run: leakWarm})
-var _ = register("leak-ramp", program{leak: true, run: leakRamp})
-var _ = register("leak-lsm", program{leak: true, run: leakLSM})
-var _ = register("leak-bursts", program{leak: true, run: leakBursts})
-var _ = register("leak-goroutines", program{leak: true, run: leakGoroutines})
-
 // lose keeps that many KiB a second for ever, from a time on, while on says so.
 func (w *world) lose(rate, from float64, on func(now float64) bool) {
 	r := w.chance(3)

@@ -8,15 +8,6 @@ import (
 // Leaks beside the programs of healthy_fresh.go: half of them are fast and plain, the others slow. Half of each, by name, were
 // never tuned on.
 
-var _ = register("leak-fast-map", program{leak: true, set: "fresh", run: leakFastMap})
-var _ = register("leak-fast-hooks", program{leak: true, set: "fresh", run: leakFastHooks})
-var _ = register("leak-slow-index", program{leak: true, set: "fresh", run: leakSlowIndex})
-var _ = register("leak-slow-batch", program{leak: true, set: "fresh", run: leakSlowBatch})
-var _ = register("leak-fast-tails", program{leak: true, set: "fresh-held", run: leakFastTails})
-var _ = register("leak-fast-timers", program{leak: true, set: "fresh-held", run: leakFastTimers})
-var _ = register("leak-slow-ttl", program{leak: true, set: "fresh-held", run: leakSlowTTL})
-var _ = register("leak-slow-log", program{leak: true, set: "fresh-held", run: leakSlowLog})
-
 // losing calls lost, which keeps about n bytes for ever and says how many, as often as comes to that many KiB a second.
 func (w *world) losing(rate float64, lost func() int) {
 	due := 0.0

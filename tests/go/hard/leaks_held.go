@@ -7,12 +7,6 @@ import (
 
 // Leaks that the rule is measured on and was never tuned on.
 
-var _ = register("leak-fill", program{leak: true, set: "held", run: leakFill})
-var _ = register("leak-late", program{leak: true, set: "held", run: leakLate})
-var _ = register("leak-large", program{leak: true, set: "held", run: leakLarge})
-var _ = register("leak-errors", program{leak: true, set: "held", run: leakErrors})
-var _ = register("leak-wave", program{leak: true, set: "held", run: leakWave})
-
 // leakFill leaks beside a cache that fills.
 func leakFill(w *world) {
 	w.service()

@@ -8,13 +8,6 @@ import (
 // Programs whose requests come with their load, and with the requests what each of them throws away: what connections
 // and sessions do in service, and most programs of the other sets do not.
 
-var _ = register("load-ramp", program{set: "load", run: loadRamp})
-var _ = register("load-stages", program{set: "load", run: loadStages})
-var _ = register("load-wave", program{set: "load", run: loadWave})
-var _ = register("leak-load-ramp", program{set: "load", leak: true, run: leakLoadRamp})
-var _ = register("leak-load-wave", program{set: "load", leak: true, run: leakLoadWave})
-var _ = register("leak-load-noise", program{set: "load", leak: true, run: leakLoadNoise})
-
 // serving is a service whose load, from 0 to 1 or so, is what says at each moment: its clients hold up to that many MiB
 // of connections, of 48 KiB each, and their requests make up to that much garbage, in MiB a second.
 func (w *world) serving(connections, garbage float64, load func(now float64) float64) {

@@ -11,24 +11,6 @@ import (
 	"time"
 )
 
-// program is one thing to run. A leak is one that keeps for ever what it needs no more.
-type program struct {
-	leak bool
-	// set is what it is used for: empty for the programs that the rule was searched for on.
-	set string
-	run func(*world)
-}
-
-var programs = map[string]program{}
-
-func register(name string, p program) bool {
-	if _, twice := programs[name]; twice {
-		panic("two programs named " + name)
-	}
-	programs[name] = p
-	return true
-}
-
 func printAll() {
 	names := make([]string, 0, len(programs))
 	for name := range programs {
@@ -36,14 +18,11 @@ func printAll() {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		label, set := "healthy", "tuned"
+		label := "healthy"
 		if programs[name].leak {
 			label = "leak"
 		}
-		if programs[name].set != "" {
-			set = programs[name].set
-		}
-		fmt.Println(name, label, set)
+		fmt.Println(name, label, programs[name].set)
 	}
 }
 
