@@ -110,6 +110,16 @@ macro_rules! inuse {
     };
 }
 
+/// What was scanned of a size class, or of all: objects and spans, each in parts and in sum.
+macro_rules! scan {
+    ($sibling:expr, $($start:expr),*) => {
+        sibling($sibling, &[
+            $($start,)* N, Text("+"), N, Text("+"), N, Text("="), N, Text(" objs"), Text(", "),
+            N, Text("+"), N, Text("="), N, Text(" spans\n"),
+        ])
+    };
+}
+
 /// What Go 1.18 and later print besides the heap goal.
 macro_rules! since_1_18 {
     ($leak_check:expr, $percent:tt) => {
@@ -231,71 +241,9 @@ pub(super) const SHAPES: [Shape; 30] = [
     inuse!(Text("scvg: inuse: ")),
     inuse!(Text("forced scvg: inuse: ")),
     // Go 1.25 and later under gctrace=2, with Green Tea.
-    sibling(
-        ScanTotal,
-        &[
-            Text("scan: total "),
-            N,
-            Text("+"),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" objs"),
-            Text(", "),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" spans\n"),
-        ],
-    ),
-    sibling(
-        ScanClass,
-        &[
-            Text("scan: class L "),
-            N,
-            Text("+"),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" objs"),
-            Text(", "),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" spans\n"),
-        ],
-    ),
-    sibling(
-        ScanClass,
-        &[
-            Text("scan: class "),
-            N,
-            Text("B "),
-            N,
-            Text("+"),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" objs"),
-            Text(", "),
-            N,
-            Text("+"),
-            N,
-            Text("="),
-            N,
-            Text(" spans\n"),
-        ],
-    ),
+    scan!(ScanTotal, Text("scan: total ")),
+    scan!(ScanClass, Text("scan: class L ")),
+    scan!(ScanClass, Text("scan: class "), N, Text("B ")),
     // And without.
     sibling(ScanTotal, &[Text("scan: total "), N, Text(" objs\n")]),
     sibling(ScanClass, &[Text("scan: class L "), N, Text(" objs\n")]),

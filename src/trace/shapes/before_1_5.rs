@@ -36,6 +36,17 @@ macro_rules! counted {
     };
 }
 
+/// The lines of Go 1.3 and 1.4, from what the latter has more. The first size is the live heap of the cycle before.
+macro_rules! since_1_3 {
+    ($($more:expr),*) => {
+        counted!(
+            [MICROS, Text("+"), MICROS, Text("+"), MICROS, Text("+"), MICROS, Text(" us, ")],
+            [Value(Whole, PreviousLive), Text(" -> "), Value(Whole, HeapStart), Text(" MB, ")],
+            [Text(") objects, "), $($more,)* SIGNED, Text("/"), SIGNED, Text("/"), SIGNED, Text(" sweeps, ")]
+        )
+    };
+}
+
 /// The three phases of Go 1.0 to 1.2; their names differ, together they are the pause.
 const MILLIS: super::Token = Value(Whole, StoppedMillis);
 /// The four phases of Go 1.3 and 1.4: stopping the world, sweeping what is left, mark, waiting for helpers.
@@ -79,64 +90,10 @@ pub(in super::super) const SHAPES: [Shape; 7] = [
         ],
         [Text(") objects, ")]
     ),
-    // Go 1.3. The first size is the live heap of the cycle before.
-    counted!(
-        [
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text(" us, ")
-        ],
-        [
-            Value(Whole, PreviousLive),
-            Text(" -> "),
-            Value(Whole, HeapStart),
-            Text(" MB, ")
-        ],
-        [
-            Text(") objects, "),
-            SIGNED,
-            Text("/"),
-            SIGNED,
-            Text("/"),
-            SIGNED,
-            Text(" sweeps, ")
-        ]
-    ),
+    // Go 1.3.
+    since_1_3!(),
     // Go 1.4.
-    counted!(
-        [
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text("+"),
-            MICROS,
-            Text(" us, ")
-        ],
-        [
-            Value(Whole, PreviousLive),
-            Text(" -> "),
-            Value(Whole, HeapStart),
-            Text(" MB, ")
-        ],
-        [
-            Text(") objects, "),
-            SIGNED,
-            Text(" goroutines, "),
-            SIGNED,
-            Text("/"),
-            SIGNED,
-            Text("/"),
-            SIGNED,
-            Text(" sweeps, ")
-        ]
-    ),
+    since_1_3!(SIGNED, Text(" goroutines, ")),
     // Go 1.0 to 1.3: two minutes went by without a cycle.
     sibling(Forced, &[Text("scvg"), N, Text(": GC forced\n")]),
     // Go 1.0 and 1.1, in hexadecimal (`%p`).
