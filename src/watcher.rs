@@ -64,17 +64,21 @@ pub struct Watched {
     pub naming: Naming,
 }
 
+/// A cycle that came.
+#[derive(Clone, Copy, Debug)]
+struct Cycle {
+    process: ProcessId,
+    arrived: Duration,
+    /// How long before that the process had started.
+    age: Duration,
+    number: u32,
+    live_mib: u64,
+}
+
 /// What the thread is told.
 #[derive(Debug)]
 enum Told {
-    Cycle {
-        process: ProcessId,
-        arrived: Duration,
-        /// How long before that it had started.
-        age: Duration,
-        number: u32,
-        live_mib: u64,
-    },
+    Cycle(Cycle),
     /// The live heap rises since this time, by the program's clock.
     Rises {
         process: ProcessId,
@@ -182,13 +186,13 @@ fn told(event: &Event) -> Option<Told> {
             arrived: Some(arrived),
             cycle,
             ..
-        } => Some(Told::Cycle {
+        } => Some(Told::Cycle(Cycle {
             process: *process,
             arrived: *arrived,
             age: cycle.ended()?,
             number: cycle.number,
             live_mib: cycle.heap.live?.bytes() >> 20,
-        }),
+        })),
         Event::Flagged { process, rise } => Some(Told::Rises {
             process: *process,
             began: rise.at.saturating_sub(rise.span),

@@ -14,7 +14,7 @@ use super::identify::Trail;
 use super::pace::FINE;
 use super::profiling::Profiling;
 use super::suspects::{self, Suspects};
-use super::{Reading, Sighting, Told, Watched, unwritable};
+use super::{Cycle, Reading, Sighting, Told, Watched, unwritable};
 use crate::culprit::growth::Finding;
 use crate::demux::ProcessId;
 use crate::session::Event;
@@ -77,13 +77,7 @@ impl Witness {
 
     pub(super) fn hear(&mut self, told: &Told) {
         match *told {
-            Told::Cycle {
-                process,
-                arrived,
-                age,
-                number,
-                live_mib,
-            } => self.cycle(process, arrived, age, number, live_mib),
+            Told::Cycle(cycle) => self.cycle(cycle),
             Told::Rises { process, began } => self.rises(process, began),
             Told::RiseEnded { process } => {
                 if let Some(process) = self.processes.get_mut(&process) {
@@ -132,26 +126,23 @@ impl Witness {
         rising.map(|(id, _)| *id).collect()
     }
 
-    fn cycle(
-        &mut self,
-        id: ProcessId,
-        arrived: Duration,
-        age: Duration,
-        number: u32,
-        live_mib: u64,
-    ) {
-        let started = arrived.saturating_sub(age);
-        let process = self.processes.entry(id).or_insert_with(|| Process {
-            trail: Trail::new(),
-            images: Vec::new(),
-            listed: Duration::ZERO,
-            image: None,
-            sight: Sight::None,
-            started,
-            last: arrived,
-            rise: None,
-            told: None,
-        });
+    fn cycle(&mut self, cycle: Cycle) {
+        let arrived = cycle.arrived;
+        let started = arrived.saturating_sub(cycle.age);
+        let process = self
+            .processes
+            .entry(cycle.process)
+            .or_insert_with(|| Process {
+                trail: Trail::new(),
+                images: Vec::new(),
+                listed: Duration::ZERO,
+                image: None,
+                sight: Sight::None,
+                started,
+                last: arrived,
+                rise: None,
+                told: None,
+            });
         process.started = process.started.min(started);
         process.last = arrived;
         if let Sight::Profiled(profiling) = &mut process.sight {
@@ -161,19 +152,13 @@ impl Witness {
             served.cycle(arrived);
         }
         if process.image.is_none() {
-            self.trace(id, arrived, age, number, live_mib);
+            self.trace(cycle);
         }
     }
 
     /// Follows the trail of a process whose program is not known yet.
-    fn trace(
-        &mut self,
-        id: ProcessId,
-        arrived: Duration,
-        age: Duration,
-        number: u32,
-        live_mib: u64,
-    ) {
+    fn trace(&mut self, cycle: Cycle) {
+        let (id, arrived) = (cycle.process, cycle.arrived);
         let taken: Vec<Image> = self
             .processes
             .values()
@@ -183,7 +168,7 @@ impl Witness {
             return;
         };
         let now = self.watched.started.elapsed();
-        let started = (since_boot() + arrived).saturating_sub(now + age);
+        let started = (since_boot() + arrived).saturating_sub(now + cycle.age);
         let trail = &mut process.trail;
         trail.cycle(arrived, started);
         if let Some(image) = trail.found() {
@@ -211,7 +196,7 @@ impl Witness {
             if is_one_of_several && suspects.len() <= suspects::MOST {
                 let programs = &mut self.suspects;
                 let agrees = |image: Image| {
-                    let agrees = programs.agrees(image.pid, number, live_mib)?;
+                    let agrees = programs.agrees(image.pid, cycle.number, cycle.live_mib)?;
                     Some((image, agrees))
                 };
                 trail.compared(suspects.into_iter().filter_map(agrees));
