@@ -255,12 +255,14 @@ impl Summary {
                 .as_ref()
                 .map(|judgement| (process, judgement))
         }) else {
-            return if self.gogc_is_off {
-                "no GC cycle seen: GOGC=off lets GC run at GOMEMLIMIT only, leave it out here"
-                    .into()
+            let why = if self.gogc_is_off {
+                "GOGC=off lets GC run at GOMEMLIMIT only, leave it out here"
+            } else if self.command.is_empty() {
+                "did the Go program run with GODEBUG=gctrace=1, and long enough?"
             } else {
-                "no GC cycle seen: is it a Go program, and did it run long enough?".into()
+                "is it a Go program, and did it run long enough?"
             };
+            return format!("no GC cycle seen: {why}");
         };
         if self.verdict() != RunVerdict::of(&judgement.verdict) {
             return format!(

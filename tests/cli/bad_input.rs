@@ -189,7 +189,8 @@ fn a_log_that_cannot_be_read_is_said_in_one_line() {
 #[test]
 fn an_empty_log_is_inconclusive() {
     let done = Gcwatch::new(["--from", "/dev/null"]).run().exits(0);
-    let reason = "no GC cycle seen: is it a Go program, and did it run long enough?";
+    let reason =
+        "no GC cycle seen: did the Go program run with GODEBUG=gctrace=1, and long enough?";
     assert_eq!(
         done.last_line(),
         format!("gcwatch: SUMMARY: inconclusive: {reason}")
