@@ -99,6 +99,7 @@ fn a_leak_that_only_the_end_shows_is_explained_too() {
         &[
             "not flagged; found at the end at cycle 10, ",
             "  long enough: 50 s, 20 s needed",
+            "  going on as the run ends: ",
             "verdict leak: ",
         ],
     );
