@@ -70,7 +70,12 @@ impl fmt::Display for Margin {
         let (has, needed) = match unit {
             Unit::Seconds => (
                 Rounded::down(duration(has)).to_string(),
-                Rounded::up(duration(needs)).to_string(),
+                // What is met reads so: both are rounded alike then.
+                if self.is_met() {
+                    Rounded::down(duration(needs)).to_string()
+                } else {
+                    Rounded::up(duration(needs)).to_string()
+                },
             ),
             Unit::Steps => (format!("{has:.0} steps up"), format!("{needs:.0}")),
             Unit::Mib => (format!("{} MiB", short(has)), short(needs)),
@@ -209,5 +214,17 @@ impl fmt::Display for HeldBack {
             self.by.condition,
         )?;
         write!(f, ", {}", self.by.margin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_met_reads_so() {
+        let margin = |has, needs| Margin::new(has, needs, Unit::Seconds).to_string();
+        assert_eq!(margin(30.9, 30.2), "30 s, 30 s needed");
+        assert_eq!(margin(29.9, 30.2), "29 s, 31 s needed");
     }
 }

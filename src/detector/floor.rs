@@ -36,6 +36,8 @@ pub(super) struct FloorRule {
     min_rise: f64,
     /// In MiB.
     resolution: f64,
+    /// Cycles before this were left out.
+    warmup: Duration,
     cycles: u64,
     /// When the first and the last cycle began, in seconds.
     first: f64,
@@ -58,6 +60,7 @@ impl FloorRule {
             min_span: seconds(config.min_span),
             min_rise,
             resolution: config.resolution.mib(),
+            warmup: config.warmup,
             cycles: 0,
             first: 0.0,
             last: 0.0,
@@ -264,6 +267,7 @@ impl FloorRule {
             return Err(Inconclusive::TooShort {
                 lasted: duration(observed),
                 needed: duration(2.0 * self.min_span),
+                warmup: self.warmup,
             });
         }
         let late = self.thirds.late(self.first, self.last);

@@ -30,6 +30,8 @@ pub enum Inconclusive {
         lasted: Duration,
         /// How long it has to be.
         needed: Duration,
+        /// Cycles before this were not judged.
+        warmup: Duration,
     },
     /// The floor rises, but not for long enough to call it a leak.
     Rising {
@@ -82,19 +84,24 @@ impl fmt::Display for Inconclusive {
                 "{} seen, {needed} needed: run longer, or set GOGC=50 for more cycles",
                 count(seen, "cycle")
             ),
-            Self::TooShort { lasted, needed } if needed.is_zero() => {
+            Self::TooShort {
+                lasted,
+                needed,
+                warmup,
+            } => {
+                write!(f, "lasted {}", Rounded::down(lasted))?;
+                if !warmup.is_zero() {
+                    write!(f, " after the warm-up of {}", Rounded::up(warmup))?;
+                }
+                if needed.is_zero() {
+                    return f.write_str(", too short to tell: run longer");
+                }
                 write!(
                     f,
-                    "lasted {}, too short to tell: run longer",
-                    Rounded::down(lasted)
+                    ", {} needed: run longer, or ask for a shorter span",
+                    Rounded::up(needed)
                 )
             }
-            Self::TooShort { lasted, needed } => write!(
-                f,
-                "lasted {}, {} needed: run longer, or ask for a shorter span",
-                Rounded::down(lasted),
-                Rounded::up(needed)
-            ),
             Self::Rising {
                 windows,
                 lasted,
@@ -171,13 +178,23 @@ mod tests {
                 Inconclusive::TooShort {
                     lasted: Duration::from_millis(39_999),
                     needed: seconds(40),
+                    warmup: seconds(0),
                 },
                 "lasted 39 s, 40 s needed: run longer, or ask for a shorter span",
             ),
             (
                 Inconclusive::TooShort {
+                    lasted: seconds(13),
+                    needed: seconds(40),
+                    warmup: seconds(30),
+                },
+                "lasted 13 s after the warm-up of 30 s, 40 s needed: run longer, or ask for a shorter span",
+            ),
+            (
+                Inconclusive::TooShort {
                     lasted: seconds(0),
                     needed: seconds(0),
+                    warmup: seconds(0),
                 },
                 "lasted 0 s, too short to tell: run longer",
             ),
