@@ -77,8 +77,8 @@ func main() {
 		// To be run with GOMAXPROCS=1: it allocates faster than the background workers mark.
 		list := retain(20)
 		for time.Now().Before(until) {
-			garbage(4000, time.Now().Add(time.Millisecond))
-			time.Sleep(50 * time.Millisecond)
+			garbage(4000, time.Now().Add(5*time.Millisecond))
+			time.Sleep(10 * time.Millisecond)
 		}
 		runtime.KeepAlive(list)
 	case "forced":
