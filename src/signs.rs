@@ -45,7 +45,9 @@ pub struct Tally {
     forced_in_a_row: u64,
     most_forced_in_a_row: u64,
     assist: Duration,
-    background: Duration,
+    /// In how many cycles the assists marked more than the background workers: one in which the machine stood still does not
+    /// outweigh the others then.
+    outdone: u64,
 }
 
 impl Tally {
@@ -62,7 +64,7 @@ impl Tally {
         self.most_forced_in_a_row = self.most_forced_in_a_row.max(self.forced_in_a_row);
         if let Some(cpu) = cycle.cpu {
             self.assist = self.assist.saturating_add(cpu.assist);
-            self.background = self.background.saturating_add(cpu.background);
+            self.outdone += u64::from(cpu.assist > cpu.background);
         }
     }
 }
@@ -86,12 +88,14 @@ pub enum Sign {
         /// In the last third.
         to: Size,
     },
-    /// Goroutines that allocate mark more than the background workers do.
+    /// Goroutines that allocate mark more than the background workers do, in most cycles.
     Assist {
         /// Their CPU time.
         assist: Duration,
-        /// The background workers'.
-        background: Duration,
+        /// In how many cycles.
+        outdone: u64,
+        /// How many there were.
+        cycles: u64,
     },
     /// The collector takes much of the CPU.
     Churn {
@@ -136,11 +140,15 @@ impl fmt::Display for Sign {
                 f,
                 "stacks grew from {from} to {to}, more than the heap: do goroutines pile up?"
             ),
-            Self::Assist { assist, background } => write!(
+            Self::Assist {
+                assist,
+                outdone,
+                cycles,
+            } => write!(
                 f,
-                "mark assists took {} ms of CPU, background marking {} ms: who allocates waits for the GC",
+                "mark assists took {} ms of CPU, more than background marking in {outdone} of {}: who allocates waits for the GC",
                 millis(*assist),
-                millis(*background)
+                count(*cycles, "cycle")
             ),
             Self::Churn { percent } => write!(
                 f,
@@ -212,11 +220,16 @@ fn stacks(process: &ProcessSummary) -> Option<Sign> {
 
 fn assist(process: &ProcessSummary) -> Option<Sign> {
     let Tally {
-        assist, background, ..
+        assist, outdone, ..
     } = process.tally;
+    let cycles = process.cycles;
     let available = process.span().as_secs_f64() * real(process.last.procs.into());
     let matters = assist.as_secs_f64() >= LEAST_ASSIST * available;
-    (matters && assist > background).then_some(Sign::Assist { assist, background })
+    (matters && 2 * outdone > cycles).then_some(Sign::Assist {
+        assist,
+        outdone,
+        cycles,
+    })
 }
 
 fn churn(process: &ProcessSummary) -> Option<Sign> {

@@ -136,6 +136,18 @@ fn assists_are_a_sign_when_they_outdo_the_background_and_cost_something() {
         });
     };
     assert_eq!(signs_of(60, None, outdone), [""; 0]);
+    let paused = |number: u32, cycle: &mut Cycle| {
+        cycle.cpu = Some(Cpu {
+            assist: Duration::from_millis(30),
+            background: Duration::from_millis(if number == 30 { 5000 } else { 3 }),
+            ..Cpu::default()
+        });
+    };
+    assert_eq!(
+        signs_of(60, None, paused),
+        ["assist"],
+        "a machine that stood still in one cycle"
+    );
 }
 
 #[test]
