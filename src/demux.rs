@@ -72,21 +72,6 @@ impl Came {
 }
 
 impl Known {
-    /// Whether a cycle may be its next one, or a later one where lines were lost.
-    fn may_go_on(&self, cycle: &Cycle, came: Came) -> bool {
-        let is_later = match (cycle.at, self.at) {
-            (Some(at), Some(known)) => at + MIXED_UP >= known,
-            _ => true,
-        };
-        let is_next = self.lost_before(cycle) == Some(0);
-        is_later && (is_next || came.is_saved || self.off(cycle, came) <= LATE)
-    }
-
-    /// How many of its lines were lost if this one is its next that came; none if it is no later one.
-    fn lost_before(&self, cycle: &Cycle) -> Option<u32> {
-        cycle.number.checked_sub(self.number)?.checked_sub(1)
-    }
-
     /// How far from its own time a cycle came. Earlier is as good as later: all lines before may have been late.
     fn off(&self, cycle: &Cycle, came: Came) -> Duration {
         let (Some(start), Some(ended)) = (self.start, cycle.ended()) else {
@@ -100,12 +85,21 @@ impl Known {
         }
     }
 
-    /// How much it surprises that a cycle is its own, in doublings of what would not: the less, the likelier.
+    /// How much it surprises that a cycle is its next one, or a later one where lines were lost, in doublings of what would
+    /// not: the less, the likelier. `None`: it is neither.
     fn surprise(&self, cycle: &Cycle, came: Came) -> Option<f64> {
-        let lost = LOST_LINE * f64::from(self.lost_before(cycle)?);
-        let late = (1.0 + self.off(cycle, came).as_secs_f64() / PROMPT.as_secs_f64()).log2();
+        let lost = cycle.number.checked_sub(self.number)?.checked_sub(1)?;
+        let is_later = match (cycle.at, self.at) {
+            (Some(at), Some(known)) => at + MIXED_UP >= known,
+            _ => true,
+        };
+        let off = self.off(cycle, came);
+        if !is_later || (lost > 0 && !came.is_saved && off > LATE) {
+            return None;
+        }
+        let late = (1.0 + off.as_secs_f64() / PROMPT.as_secs_f64()).log2();
         let heap = (1.0 + self.misses(cycle)).log2().min(MOST_DOUBLINGS);
-        Some(lost + late + HEAP * heap)
+        Some(LOST_LINE * f64::from(lost) + late + HEAP * heap)
     }
 
     /// How far a cycle's heap is from what this process's last cycle left behind, in MiB: what was live then is still there
@@ -152,7 +146,6 @@ impl Demux {
         // Of equals the one that was heard last.
         let found = (0..self.known.len())
             .rev()
-            .filter(|index| self.known[*index].may_go_on(cycle, came))
             .filter_map(|index| Some((index, self.known[index].surprise(cycle, came)?)))
             .min_by(|(_, one), (_, other)| one.total_cmp(other));
         let before = found.map(|(index, _)| self.known.remove(index));
@@ -194,16 +187,19 @@ mod tests {
     use super::*;
     use crate::trace::{Trace, parse};
 
-    fn cycle(number: u32, at_millis: u64) -> Cycle {
-        let line = format!(
-            "gc {number} @{}.{:03}s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, 4->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P\n",
-            at_millis / 1000,
-            at_millis % 1000
-        );
+    fn parsed(line: &str) -> Cycle {
         match parse(line.as_bytes()) {
             Some(Trace::Cycle(cycle)) => cycle,
             other => panic!("{line:?} is {other:?}"),
         }
+    }
+
+    fn cycle(number: u32, at_millis: u64) -> Cycle {
+        parsed(&format!(
+            "gc {number} @{}.{:03}s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, 4->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P\n",
+            at_millis / 1000,
+            at_millis % 1000
+        ))
     }
 
     /// The processes of cycles `(number, at, arrived)`, in milliseconds.
@@ -238,13 +234,9 @@ mod tests {
     fn in_a_saved_log_a_restart_that_lives_longer_stays_one_process() {
         // GOGC=200: the goal tells nothing here.
         let cycle = |number: u32, at: u32, live: u32, goal: u32| {
-            let line = format!(
+            parsed(&format!(
                 "gc {number} @{at}.000s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, {goal}->{goal}->{live} MB, {goal} MB goal, 2 P\n"
-            );
-            match parse(line.as_bytes()) {
-                Some(Trace::Cycle(cycle)) => cycle,
-                other => panic!("{line:?} is {other:?}"),
-            }
+            ))
         };
         let mut demux = Demux::default();
         for (process, cycles, pace) in [(1, 40, 1), (2, 90, 2), (3, 200, 3)] {
@@ -262,13 +254,9 @@ mod tests {
     fn of_processes_that_started_together_each_goes_on_where_its_heap_was() {
         let cycle = |number: u32, live: u32| {
             let (start, goal) = (live + live / 2, if number == 1 { 4 } else { live * 2 });
-            let line = format!(
+            parsed(&format!(
                 "gc {number} @0.{number}00s 1%: 0+1.0+0 ms clock, 0+0/0/0+0 ms cpu, {start}->{start}->{live} MB, {goal} MB goal, 0 MB stacks, 0 MB globals, 2 P\n"
-            );
-            match parse(line.as_bytes()) {
-                Some(Trace::Cycle(cycle)) => cycle,
-                other => panic!("{line:?} is {other:?}"),
-            }
+            ))
         };
         let mut demux = Demux::default();
         let mut own = [None; 4];
