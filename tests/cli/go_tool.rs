@@ -1,22 +1,11 @@
 //! `go` as the command: the program that it runs is watched, and not the tool.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Gcwatch, RELEASES, option, root};
-
-/// The go tool of a release.
-fn tool(release: &str) -> PathBuf {
-    let output = Command::new(root().join("tests/go/toolchain"))
-        .arg(release)
-        .output()
-        .expect("tests/go/toolchain runs");
-    assert!(output.status.success(), "{output:?}");
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
-}
+use crate::support::{Gcwatch, RELEASES, option, root, toolchain};
 
 /// A module of three packages in a folder of its own, each with a test, and a program. Whether the last of their 30 cycles
 /// gets printed before they end is chance.
@@ -47,7 +36,7 @@ fn module() -> tempfile::TempDir {
 fn go(options: &[&str], release: &str, folder: &Path, arguments: &[&str]) -> Gcwatch {
     let cache = root().join("target/go/tool-cache");
     Gcwatch::new(options)
-        .watch(tool(release), arguments)
+        .watch(toolchain(release), arguments)
         .folder(folder)
         .env("GOCACHE", cache.join(release))
         .env("GOPATH", cache.join("path"))
@@ -169,7 +158,7 @@ fn other_subcommands_run_as_without_gcwatch() {
         .says_only("gcwatch: `go build` runs no program to watch, so `--on-leak` has nothing to judge; see `gcwatch --help`");
     let file = folder.path().join("x");
     Gcwatch::new([option("json", &file)])
-        .watch(tool(release), ["run", "-exec", "sudo", "."])
+        .watch(toolchain(release), ["run", "-exec", "sudo", "."])
         .run()
         .exits(125)
         .says("leave yours out");

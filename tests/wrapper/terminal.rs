@@ -113,6 +113,15 @@ impl Terminal {
         String::from_utf8_lossy(&shown).into_owned()
     }
 
+    /// The interactive shell here tells this exit status of what it ran, and ends.
+    fn shell_tells(mut self, status: u8) {
+        self.wait_for("shell> ");
+        self.press("echo status $?\n");
+        self.wait_for(&format!("status {status}"));
+        self.press("exit\n");
+        self.ends();
+    }
+
     /// The exit code, and what was shown since the last wait.
     fn ends(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it ends").code();

@@ -65,11 +65,7 @@ fn tt_7_the_key_that_stops_and_fg_work() {
             terminal.wait_for("hello\r\nhello\r\n");
         }
         terminal.press("\x04");
-        terminal.wait_for("shell> ");
-        terminal.press("echo status $?\n");
-        terminal.wait_for("status 3");
-        terminal.press("exit\n");
-        terminal.ends();
+        terminal.shell_tells(3);
     }
 }
 
@@ -88,11 +84,7 @@ fn tt_7_a_background_job_does_not_take_the_terminal() {
     terminal.wait_for("exit 4'");
     terminal.press("line\n");
     terminal.wait_for("got line");
-    terminal.wait_for("shell> ");
-    terminal.press("echo status $?\n");
-    terminal.wait_for("status 4");
-    terminal.press("exit\n");
-    terminal.ends();
+    terminal.shell_tells(4);
 }
 
 #[test]
@@ -112,11 +104,7 @@ fn tt_7_a_background_job_that_may_not_write_stops() {
         terminal.wait_for("shell> ");
         terminal.press("fg\n");
         terminal.wait_for("begun\r\n");
-        terminal.wait_for("shell> ");
-        terminal.press("echo status $?\n");
-        terminal.wait_for("status 4");
-        terminal.press("exit\n");
-        terminal.ends();
+        terminal.shell_tells(4);
     }
 }
 
@@ -134,9 +122,5 @@ fn tt_7_an_interactive_shell_keeps_job_control_on_a_pipe() {
     terminal.wait_for("Stopped");
     terminal.wait_for("inner> ");
     terminal.press("kill -KILL %1; exec sh -c 'exit 5'\n");
-    terminal.wait_for("shell> ");
-    terminal.press("echo status $?\n");
-    terminal.wait_for("status 5");
-    terminal.press("exit\n");
-    terminal.ends();
+    terminal.shell_tells(5);
 }
